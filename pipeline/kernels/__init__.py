@@ -1,0 +1,1 @@
+"""Shared numba kernels: numpy in, numpy out, nothing else."""

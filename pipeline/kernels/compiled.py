@@ -1,0 +1,99 @@
+"""How kernels are compiled and where the compiled code is kept.
+
+Compiled kernels lie in a folder named after everything that could make them stale: the sources of all rooms that hold
+kernels, the versions of Python and numba, and the processor. An edit there gives a new folder; nothing is ever reused by mistake, and
+two processes that start at once write the same bytes. Without a writable place the kernels are compiled in memory.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import llvmlite.binding
+import numba
+import platformdirs
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+ROOMS_WITH_KERNELS = ("kernels", "events", "formats", "detectors", "risk.py", "alerts.py", "scorer.py")
+KEPT_FOLDERS = 4
+
+
+def fingerprint() -> str:
+    """A name for what the compiled code depends on.
+
+    >>> fingerprint() == fingerprint()
+    True
+    """
+    digest = hashlib.sha256()
+    package = Path(__file__).resolve().parent.parent
+    for room in ROOMS_WITH_KERNELS:
+        place = package / room
+        for source in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
+            if source.exists():
+                digest.update(f"{source.relative_to(package)}\0".encode() + source.read_bytes())
+    digest.update("\0".join([sys.version, numba.__version__, llvmlite.binding.get_host_cpu_name(),
+                             platform.machine(), str(package)]).encode())
+    return digest.hexdigest()[:16]
+
+
+def compiled_folder() -> Path | None:
+    """The folder for compiled kernels, made if missing; None where none can be written."""
+    wished = os.environ.get("AGENTRISK_CACHE_DIR") or platformdirs.user_cache_dir("agentrisk", appauthor=False)
+    for root in (Path(wished), Path(tempfile.gettempdir()) / f"agentrisk-{os.getuid() if hasattr(os, 'getuid') else 0}"):
+        folder = root / "kernels" / fingerprint()
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            if hasattr(os, "getuid") and folder.stat().st_uid != os.getuid():
+                continue
+            with tempfile.TemporaryFile(dir=folder):
+                pass
+        except OSError:
+            continue
+        forget_old(folder)
+        return folder
+    return None
+
+
+def forget_old(current: Path) -> None:
+    """Keep the newest few folders beside `current`; older sources' kernels are dropped."""
+    def age(folder: Path) -> float:
+        try:
+            return folder.stat().st_mtime
+        except OSError:
+            return 0.0
+
+    for folder in sorted(current.parent.iterdir(), key=age)[:-KEPT_FOLDERS]:
+        if folder != current:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+FOLDER = None if numba.config.DISABLE_JIT else compiled_folder()
+if FOLDER is not None:
+    numba.config.CACHE_DIR = str(FOLDER)
+
+
+def kernel(function: Function) -> Function:
+    """Compile `function` with numba: without the GIL, with IEEE division, kept on disk.
+
+    >>> import numpy as np
+    >>> @kernel
+    ... def total(x):
+    ...     out = 0.0
+    ...     for value in x:
+    ...         out += value
+    ...     return out
+    >>> float(total(np.array([1.0, 2.0])))
+    3.0
+    """
+    on_disk = FOLDER is not None and Path(function.__code__.co_filename).is_file()
+    compiled: Function = numba.njit(nogil=True, error_model="numpy", cache=on_disk)(function)
+    return compiled
