@@ -24,11 +24,14 @@ F64: TypeAlias = NDArray[np.float64]
 class Common(NamedTuple):
     """What every event has.
 
-    agent, id, run, episode   Strings; `agent` is never absent
     ts                        int64 µs: the time at which this could be known (a flow record: the end of its interval)
+    source, position          int32 and int64: which input (an index that the rim keeps) and where in it (line, row, offset)
+    agent, id, run, episode   Strings; `agent` is never absent
     """
 
     ts: I64
+    source: I32
+    position: I64
     agent: Strings
     id: Strings
     run: Strings

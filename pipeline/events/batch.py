@@ -1,0 +1,77 @@
+"""A batch: events of up to three kinds as columns, in the order in which they are to be applied."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.events.codes import KINDS
+from pipeline.events.columns import Command, Common, Flow, Gpu
+from pipeline.events.strings import Strings, concat, take
+
+Columns = TypeVar("Columns", Common, Flow, Gpu, Command)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The rows of one kind: the fields that all events have, and those of the kind."""
+
+    common: Common
+    columns: Flow | Gpu | Command
+
+    def __len__(self) -> int:
+        return len(self.common.ts)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Events in their order.
+
+    parts   for each kind (flow, gpu, command) its rows, or None
+    kind    uint8[n]: of which kind the n-th event is
+    row     int64[n]: which row of that kind's part it is; within a kind the rows appear in order
+    """
+
+    parts: tuple[Part | None, Part | None, Part | None]
+    kind: NDArray[np.uint8]
+    row: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.kind)
+
+
+def of_kind(kind: int, part: Part) -> Batch:
+    """A batch of one kind, in the order of its rows."""
+    parts: list[Part | None] = [None] * len(KINDS)
+    parts[kind] = part
+    return Batch((parts[0], parts[1], parts[2]), np.full(len(part), kind, np.uint8), np.arange(len(part), dtype=np.int64))
+
+
+def select(columns: Columns, rows: NDArray[np.intp] | slice) -> Columns:
+    """Some rows of every column."""
+    at = np.arange(len(columns[0] if not isinstance(columns[0], Strings) else columns[0].length))[rows]
+    return type(columns)(*(take(c, at) if isinstance(c, Strings) else c[rows] for c in columns))
+
+
+def join(many: list[Columns]) -> Columns:
+    """Columns of several parts one after another."""
+    if len(many) == 1:
+        return many[0]
+    return type(many[0])(
+        *(concat(list(c)) if isinstance(c[0], Strings) else np.concatenate(c) for c in zip(*many, strict=True))
+    )
+
+
+def select_part(part: Part, rows: NDArray[np.intp] | slice) -> Part:
+    """Some rows of a part."""
+    return Part(select(part.common, rows), select(part.columns, rows))
+
+
+def join_parts(parts: list[Part]) -> Part:
+    """Parts of one kind one after another."""
+    if len(parts) == 1:
+        return parts[0]
+    return Part(join([p.common for p in parts]), join([p.columns for p in parts]))
