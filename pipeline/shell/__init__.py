@@ -1,0 +1,1 @@
+"""What a command line does: parsed as shell, looked through, redacted, shown."""
