@@ -7,6 +7,7 @@ two processes that start at once write the same bytes. Without a writable place 
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import platform
@@ -15,10 +16,11 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import llvmlite.binding
 import numba
+import numpy as np
 import platformdirs
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -81,6 +83,17 @@ if FOLDER is not None:
     numba.config.CACHE_DIR = str(FOLDER)
 
 
+def interpreted(function: Function) -> Function:
+    """The same function in Python, with the arithmetic of compiled code: overflow wraps, x / 0 is infinite or NaN."""
+
+    @functools.wraps(function)
+    def run(*args: Any) -> Any:
+        with np.errstate(all="ignore"):
+            return function(*args)
+
+    return cast(Function, run)
+
+
 def kernel(function: Function) -> Function:
     """Compile `function` with numba: without the GIL, with IEEE division, kept on disk.
 
@@ -94,6 +107,8 @@ def kernel(function: Function) -> Function:
     >>> float(total(np.array([1.0, 2.0])))
     3.0
     """
+    if numba.config.DISABLE_JIT:
+        return interpreted(function)
     on_disk = FOLDER is not None and Path(function.__code__.co_filename).is_file()
     compiled: Function = numba.njit(nogil=True, error_model="numpy", cache=on_disk)(function)
     return compiled

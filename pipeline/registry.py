@@ -1,0 +1,226 @@
+"""What is declared about an agent: its training run, its GPU, its internal networks, the places it is expected to reach."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from typing import Annotated, Any, NamedTuple
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.errors import RejectedError
+from pipeline.events import codes
+from pipeline.events.columns import Flow
+from pipeline.kernels.compiled import kernel
+from pipeline.kernels.hashing import hash_bytes, hash_text
+
+PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")
+"""Internal where nothing is declared: RFC 1918, RFC 6598 and RFC 4193."""
+
+NOWHERE = ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "255.255.255.255/32",
+           "::/127", "fe80::/10", "ff00::/8")
+"""Loopback, link-local, multicast, broadcast, unspecified (RFC 6890). Link-local holds the metadata services of clouds, which a
+command names; as a place to probe it does not count."""
+
+DOT = 46
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """One entry of the registry, one per agent; the newest counts.
+
+    >>> Entry("lab/a", declared_gpu="inference", internal=("10.0.0.0/8",)).declared_gpu
+    'inference'
+    """
+
+    agent: Annotated[str, msgspec.Meta(min_length=1, max_length=512)]
+    run: str | None = None
+    declared_gpu: str | None = None
+    internal: tuple[str, ...] | None = None
+    allow: tuple[str, ...] | None = None
+
+
+class Ranges(NamedTuple):
+    """Places of all sets of networks, as kernels read them.
+
+    first, last   where the rows of set s lie: first[s] .. last[s]
+    low, high     uint64[rows, 2]: first and last address of a network, two halves each
+    code          uint8[rows]: codes.ALLOWED or codes.INTERNAL; 0 for a row that holds the hash of a host name in low[:, 0]
+    """
+
+    first: NDArray[np.int64]
+    last: NDArray[np.int64]
+    low: NDArray[np.uint64]
+    high: NDArray[np.uint64]
+    code: NDArray[np.uint8]
+
+
+def read_entry(row: Mapping[str, Any]) -> Entry:
+    """A registry entry from a decoded JSON object; RejectedError says what is wrong with it.
+
+    >>> read_entry({"agent": "lab/a", "declared_gpu": "toaster"})
+    Traceback (most recent call last):
+    ...
+    pipeline.errors.RejectedError: expected declared_gpu one of any, inference, none, training, got 'toaster'
+    """
+    try:
+        entry = msgspec.convert(row, Entry)
+    except msgspec.ValidationError as error:
+        raise RejectedError(f"registry entry: {error}") from None
+    if entry.declared_gpu is not None and entry.declared_gpu not in codes.DECLARATIONS:
+        raise RejectedError(
+            f"expected declared_gpu one of {', '.join(sorted(codes.DECLARATIONS))}, got {entry.declared_gpu!r:.80}"
+        )
+    for network in entry.internal or ():
+        address_range(network)
+    return entry
+
+
+def address_range(network: str) -> tuple[tuple[int, int], tuple[int, int]]:
+    """First and last address of a network, two 64-bit halves each; IPv4 lies at ::ffff:0:0.
+
+    >>> address_range("10.0.0.0/8")[0] == (0, 0xFFFF_0A00_0000)
+    True
+    """
+    try:
+        found = ipaddress.ip_network(network, strict=False)
+    except ValueError:
+        raise RejectedError(f"expected internal to hold networks such as 10.0.0.0/8, got {network!r:.80}") from None
+    base = 0xFFFF << 32 if found.version == 4 else 0
+    ends = (base + int(found.network_address), base + int(found.broadcast_address))
+    half = (1 << 64) - 1
+    return (ends[0] >> 64, ends[0] & half), (ends[1] >> 64, ends[1] & half)
+
+
+class Registry:
+    """The entries, and for each agent row what kernels need of them.
+
+    >>> registry = Registry()
+    >>> registry.put(Entry("lab/a", declared_gpu="none"))
+    >>> registry.seat("lab/a", 0)
+    >>> int(registry.declared[0]) == codes.NONE
+    True
+    """
+
+    def __init__(self) -> None:
+        self.entries: dict[str, Entry] = {}
+        self.declared = np.zeros(16, np.uint8)
+        self.networks = np.zeros(16, np.int32)
+        self._sets: dict[tuple[tuple[str, ...], tuple[str, ...]], int] = {(PRIVATE, ()): 0}
+        self._ranges: Ranges | None = None
+
+    def put(self, entry: Entry, row: int | None = None) -> None:
+        """Take an entry in; `row` is the agent's state row, where it has one already."""
+        self.entries[entry.agent] = entry
+        if row is not None:
+            self.seat(entry.agent, row)
+
+    def seat(self, agent: str, row: int) -> None:
+        """Say that an agent has a state row from now on."""
+        if row >= len(self.declared):
+            room = max(row + 1, 2 * len(self.declared)) - len(self.declared)
+            self.declared = np.concatenate([self.declared, np.zeros(room, np.uint8)])
+            self.networks = np.concatenate([self.networks, np.zeros(room, np.int32)])
+        entry = self.entries.get(agent)
+        self.declared[row] = codes.DECLARATIONS.get(entry.declared_gpu or "", 0) if entry else 0
+        self.networks[row] = self._set_of(entry) if entry else 0
+
+    def run(self, agent: str) -> str | None:
+        """The training run that is declared for an agent."""
+        entry = self.entries.get(agent)
+        return entry.run if entry else None
+
+    def places(self, flow: Flow, agent: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """Where the far side of each flow lies: codes.INTERNAL, EXTERNAL, ALLOWED or LOCAL."""
+        out = np.empty(len(agent), np.uint8)
+        place_flows(flow.direction, flow.src_hi, flow.src_lo, flow.dst_hi, flow.dst_lo,
+                    flow.host.data, flow.host.offset, flow.host.length,
+                    agent, self.networks, self.ranges(), out)
+        return out
+
+    def ranges(self) -> Ranges:
+        """All sets of networks, laid one after another; each begins with the places that are nowhere."""
+        if self._ranges is None:
+            rows: list[tuple[tuple[int, int], tuple[int, int], int]] = []
+            first, last = [], []
+            for internal, allow in self._sets:
+                first.append(len(rows))
+                rows += [row for place in allow for row in allowed_rows(place)]
+                rows += [(*address_range(n), codes.LOCAL) for n in NOWHERE]
+                rows += [(*address_range(n), codes.INTERNAL) for n in internal]
+                last.append(len(rows))
+            self._ranges = Ranges(
+                np.array(first, np.int64), np.array(last, np.int64),
+                np.array([r[0] for r in rows], np.uint64), np.array([r[1] for r in rows], np.uint64),
+                np.array([r[2] for r in rows], np.uint8),
+            )
+        return self._ranges
+
+    def _set_of(self, entry: Entry) -> int:
+        key = (entry.internal if entry.internal is not None else PRIVATE, entry.allow or ())
+        if key not in self._sets:
+            self._sets[key] = len(self._sets)
+            self._ranges = None
+        return self._sets[key]
+
+
+def allowed_rows(place: str) -> list[tuple[tuple[int, int], tuple[int, int], int]]:
+    """An expected place as rows: a network, an address, a host name, or *.name for all hosts below a name."""
+    try:
+        return [(*address_range(place), codes.ALLOWED)]
+    except RejectedError:
+        name = place.lower().removeprefix("*")
+        return [((hash_text(name), 0), (0, 0), 0)]
+
+
+@kernel
+def inside(hi: np.uint64, lo: np.uint64, low: NDArray[np.uint64], high: NDArray[np.uint64], row: int) -> bool:
+    """Whether an address lies in a network."""
+    above = hi > low[row, 0] or (hi == low[row, 0] and lo >= low[row, 1])
+    below = hi < high[row, 0] or (hi == high[row, 0] and lo <= high[row, 1])
+    return above and below
+
+
+@kernel
+def host_matches(data: NDArray[np.uint8], start: int, length: int, wanted: np.uint64) -> bool:
+    """Whether a host name, or what follows one of its dots with the dot, has this hash."""
+    if hash_bytes(data, start, length) == wanted:
+        return True
+    for at in range(length):
+        if data[start + at] == DOT and hash_bytes(data, start + at, length - at) == wanted:
+            return True
+    return False
+
+
+@kernel
+def place_flows(
+    direction: NDArray[np.uint8],
+    src_hi: NDArray[np.uint64],
+    src_lo: NDArray[np.uint64],
+    dst_hi: NDArray[np.uint64],
+    dst_lo: NDArray[np.uint64],
+    host_data: NDArray[np.uint8],
+    host_offset: NDArray[np.int64],
+    host_length: NDArray[np.int32],
+    agent: NDArray[np.int64],
+    networks: NDArray[np.int32],
+    ranges: Ranges,
+    out: NDArray[np.uint8],
+) -> None:
+    """Fill out[i] with the place of the far side: the first row of the agent's set that holds it, else EXTERNAL."""
+    for i in range(len(agent)):
+        hi, lo = dst_hi[i], dst_lo[i]
+        if direction[i] == codes.INBOUND:
+            hi, lo = src_hi[i], src_lo[i]
+        out[i] = codes.EXTERNAL
+        chosen = networks[agent[i]]
+        for row in range(ranges.first[chosen], ranges.last[chosen]):
+            code = ranges.code[row]
+            if code == 0:
+                if host_length[i] > 0 and host_matches(host_data, host_offset[i], host_length[i], ranges.low[row, 0]):
+                    out[i] = codes.ALLOWED
+                    break
+            elif inside(hi, lo, ranges.low, ranges.high, row):
+                out[i] = code
+                break
