@@ -40,7 +40,7 @@ def hash_bytes(data: NDArray[np.uint8], start: int, length: int) -> np.uint64:
 
     >>> import numpy as np
     >>> text = np.frombuffer(b"xxpool", np.uint8)
-    >>> hash_bytes(text, 2, 4) == hash_bytes(text[2:], 0, 4)
+    >>> bool(hash_bytes(text, 2, 4) == hash_bytes(text[2:], 0, 4))
     True
     """
     state = SEED ^ (np.uint64(length) * MULTIPLIER)
