@@ -78,3 +78,29 @@ def hash_tuple(
     state = mix(mix(mix(mix(SEED, src_hi), src_lo), dst_hi), dst_lo)
     ports = (np.uint64(src_port) << np.uint64(32)) | (np.uint64(dst_port) << EIGHT) | np.uint64(proto)
     return finish(mix(state, ports))
+
+
+@kernel
+def hash_strings(
+    data: NDArray[np.uint8], offset: NDArray[np.int64], length: NDArray[np.int32], out: NDArray[np.uint64]
+) -> None:
+    """Fill out[i] with the hash of the i-th string of a column; where it is absent, out[i] stays as it is."""
+    for i in range(len(offset)):
+        if length[i] >= 0:
+            out[i] = hash_bytes(data, offset[i], length[i])
+
+
+@kernel
+def hash_tuples(
+    src_hi: NDArray[np.uint64],
+    src_lo: NDArray[np.uint64],
+    dst_hi: NDArray[np.uint64],
+    dst_lo: NDArray[np.uint64],
+    src_port: NDArray[np.int32],
+    dst_port: NDArray[np.int32],
+    proto: NDArray[np.uint8],
+    out: NDArray[np.uint64],
+) -> None:
+    """Fill out[i] with the hash of the i-th five-tuple."""
+    for i in range(len(out)):
+        out[i] = hash_tuple(src_hi[i], src_lo[i], dst_hi[i], dst_lo[i], src_port[i], dst_port[i], proto[i])
