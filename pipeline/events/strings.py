@@ -33,7 +33,8 @@ def pack(values: Iterable[str | bytes | None]) -> Strings:
     length = np.array([-1 if p is None else len(p) for p in parts], dtype=np.int32)
     offset = np.zeros(len(parts), dtype=np.int64)
     np.cumsum(np.maximum(length, 0)[:-1], out=offset[1:])
-    return Strings(np.frombuffer(b"".join(p for p in parts if p is not None), dtype=np.uint8), offset, length)
+    data = np.frombuffer(bytearray(b"".join(p for p in parts if p is not None)), dtype=np.uint8)
+    return Strings(data, offset, length)
 
 
 def raw(column: Strings, row: int) -> bytes | None:
