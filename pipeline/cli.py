@@ -1,0 +1,231 @@
+"""The commands: parse and print, nothing else.
+
+Exit status: 0 done, 1 rows were rejected under --strict or something went wrong on the way, 2 wrong usage, configuration or
+input, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pipeline
+from pipeline.errors import AgentRiskError, UsageError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from pipeline.config import Config
+
+DONE, FAILED, WRONG_USAGE, INTERRUPTED, PIPE_CLOSED = 0, 1, 2, 130, 141
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; the exit status.
+
+    >>> main(["version"])
+    agentrisk 0.1.0
+    0
+    """
+    options = parser().parse_args(arguments)
+    run: Callable[[argparse.Namespace], int] = options.run
+    try:
+        status = run(options)
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return PIPE_CLOSED
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except AgentRiskError as error:
+        print(f"agentrisk: {' '.join(str(error).split())}", file=sys.stderr)
+        return WRONG_USAGE if isinstance(error, UsageError) else FAILED
+    except OSError as error:
+        print(f"agentrisk: {error.filename or 'input or output'}: {error.strerror or error}", file=sys.stderr)
+        return FAILED
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    top = argparse.ArgumentParser(
+        prog="agentrisk",
+        description="Gives each autonomous AI agent of a fleet one explained risk score, from its network flows, "
+        "GPU samples and commands.",
+    )
+    top.add_argument("--version", action="version", version=f"agentrisk {pipeline.__version__}")
+    commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    def command(name: str, run: Callable[[argparse.Namespace], int], about: str, details: str = "") -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=about, description=details or f"{about[0].upper()}{about[1:]}.")
+        added.set_defaults(run=run)
+        return added
+
+    def takes_config(added: argparse.ArgumentParser) -> None:
+        added.add_argument("--config", type=Path, metavar="FILE",
+                           help="settings (TOML); see `agentrisk config`. AGENTRISK_ variables win over it")
+
+    def takes_json(added: argparse.ArgumentParser, what: str) -> None:
+        added.add_argument("--json", action="store_true", help=f"print {what} as JSON, for machines")
+
+    def takes_inputs(added: argparse.ArgumentParser) -> None:
+        added.add_argument("inputs", nargs="+", metavar="INPUT",
+                           help="a file, a folder of files, or - for the standard input")
+        added.add_argument("--strict", action="store_true", help="exit 1 when a row was rejected")
+
+    demo = command("demo", run_demo, "make a small synthetic lab, replay it, and tell the worst agent's story")
+    demo.add_argument("--out", type=Path, metavar="DIR", help="where to keep it (default: a new temporary folder)")
+
+    replay = command("replay", run_replay, "recorded events in, one risk score per agent out")
+    takes_inputs(replay)
+    replay.add_argument("--registry", type=Path, metavar="FILE", help="what is declared about the agents (NDJSON)")
+    takes_config(replay)
+    replay.add_argument("--out", type=Path, metavar="DIR", help="write scores, evidence, alerts and the summary here")
+    replay.add_argument("--sink", action="append", default=[], metavar="NAME=TARGET",
+                        help="write somewhere else too; may be repeated. A NAME that is none lists what there is")
+    replay.add_argument("--replace", action="store_true", help="write over the result of an earlier run")
+    replay.add_argument("--quiet", action="store_true", help="no progress on stderr")
+    takes_json(replay, "the summary")
+
+    explain = command("explain", run_explain, "tell one agent's story: its score over time, its terms, its evidence")
+    explain.add_argument("folder", type=Path, metavar="DIR", help="what `agentrisk replay --out` wrote")
+    explain.add_argument("agent", metavar="AGENT", help="its name, a pattern, or an end of the name that only it has")
+
+    check = command("check", run_check, "read inputs, count, and show what is rejected and why")
+    takes_inputs(check)
+    takes_json(check, "the counts")
+
+    detectors = command("detectors", run_detectors, "what each detector looks for, its settings, its ATT&CK technique")
+    takes_config(detectors)
+    takes_json(detectors, "them")
+
+    config = command("config", run_config, "print every setting with its unit and reason; the output can be passed back")
+    takes_config(config)
+    takes_json(config, "the settings")
+
+    schema = command("schema", run_schema, "print the JSON Schema of an event, a score, an alert and so on")
+    schema.add_argument("name", nargs="?", metavar="NAME", help="which one; without it, their names are listed")
+
+    command("version", run_version, "print the version")
+    return top
+
+
+# ---------------------------------------------------------------- the commands
+
+
+def run_version(options: argparse.Namespace) -> int:
+    """Print the version."""
+    print(f"agentrisk {pipeline.__version__}")
+    return DONE
+
+
+def run_schema(options: argparse.Namespace) -> int:
+    """Print one schema, or what there are."""
+    from pipeline import contracts
+
+    print("\n".join(contracts.names()) if options.name is None else contracts.text(options.name).rstrip())
+    return DONE
+
+
+def run_config(options: argparse.Namespace) -> int:
+    """Print the settings in force."""
+    from pipeline import config
+
+    settings = configured(options)
+    print(as_json(settings.tree()) if options.json else config.as_toml(settings), end="")
+    return DONE
+
+
+def run_detectors(options: argparse.Namespace) -> int:
+    """Print what each detector looks for."""
+    from pipeline import tables
+
+    found = tables.detectors(configured(options))
+    if options.json:
+        print(as_json(found), end="")
+    else:
+        tables.show_detectors(found, console())
+    return DONE
+
+
+def run_check(options: argparse.Namespace) -> int:
+    """Read, count, and show what is rejected."""
+    from pipeline import replay, tables
+
+    found = replay.check(options.inputs)
+    if options.json:
+        print(as_json(found), end="")
+    else:
+        tables.show_check(found, console())
+    return FAILED if options.strict and found["account"]["rejected"] else DONE
+
+
+def run_replay(options: argparse.Namespace) -> int:
+    """Recorded events in, one risk score per agent out."""
+    from pipeline import replay, tables
+
+    sinks = ([f"files={options.out}"] if options.out else []) + options.sink
+    if not sinks:
+        raise UsageError("replay: expected --out DIR or --sink NAME=TARGET, got neither")
+    summary = replay.run(
+        options.inputs,
+        config=configured(options),
+        registry=options.registry,
+        sinks=sinks,
+        replace=options.replace,
+        progress=None if options.quiet else sys.stderr,
+    )
+    if options.json:
+        print(as_json(summary), end="")
+    else:
+        to_stderr = any(sink.startswith("stdout=") for sink in sinks)
+        tables.show_summary(summary, console(stderr=to_stderr), folder=options.out)
+    return FAILED if options.strict and summary["account"]["rejected"] else DONE
+
+
+def run_explain(options: argparse.Namespace) -> int:
+    """Tell one agent's story."""
+    from pipeline import story
+
+    story.tell(options.folder, options.agent, console())
+    return DONE
+
+
+def run_demo(options: argparse.Namespace) -> int:
+    """Make a synthetic lab, replay it, tell the worst agent's story."""
+    from pipeline import demo
+
+    demo.show(options.out, console())
+    return DONE
+
+
+# ---------------------------------------------------------------- what they share
+
+
+def configured(options: argparse.Namespace) -> Config:
+    """The settings of the file that was named and of the environment."""
+    from pipeline import config
+
+    return config.load(options.config, os.environ)
+
+
+def console(stderr: bool = False) -> Console:
+    """Where people read: colours on a terminal only, and none where NO_COLOR is set."""
+    from rich.console import Console
+
+    return Console(stderr=stderr, highlight=False, markup=False, emoji=False)
+
+
+def as_json(value: object) -> str:
+    """JSON for machines, through the gate that everything passes which leaves."""
+    from pipeline.sinks import _gate
+
+    return _gate.line({"": value} if not isinstance(value, dict) else value).decode()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
