@@ -267,7 +267,8 @@ def fold(
     ts: NDArray[np.int64],
     run: NDArray[np.int64],
     strengths: NDArray[np.float64],
-    places: NDArray[np.uint64],
+    reached: NDArray[np.uint64],
+    named: NDArray[np.uint64],
     state: NDArray[np.void],
     panel: Panel,
     many: NDArray[np.void],
@@ -280,8 +281,8 @@ def fold(
     kind, row   the order: which kind, and which row of its part
     agent, ts   int64[n] in that order
     run         int64[n, 2] run and episode of the row, -1 not said
-    strengths   float64[n, detectors], nats
-    places      uint64[n, 2], hashes of the places that the row names or reaches; 0 none
+    strengths   float64[detectors, rows of the longest part], nats, by row of the part
+    reached     uint64[flows, 2], hashes of the far side of each flow; `named` uint64[commands, 2] of what a command names; 0 none
     many        structured[1], this module's Settings; `hushed` those of the detector of silence
     counts      int64[2]: scores and evidence written
     """
@@ -311,7 +312,9 @@ def fold(
         if run[i, 1] >= 0:
             state[a]["episode"] = run[i, 1] + 1
         for d in range(detectors):
-            strength = strengths[i, d]
+            if panel.kind[d] != k:
+                continue
+            strength = strengths[d, row[i]]
             if strength <= 0.0:
                 continue
             half = panel.half_life_ms[d]
@@ -334,10 +337,11 @@ def fold(
                 wanted.proof_run[proofs, 0] = state[a]["run"] - 1
                 wanted.proof_run[proofs, 1] = state[a]["episode"] - 1
                 proofs += 1
-            if k != 1:
-                for p in range(2):
-                    if places[i, p] != 0:
-                        remember_place(state, a, 0 if k == COMMAND else 1, places[i, p], key)
+            for p in range(2):
+                if k == COMMAND and named[row[i], p] != 0:
+                    remember_place(state, a, 0, named[row[i], p], key)
+                if k == FLOW and reached[row[i], p] != 0:
+                    remember_place(state, a, 1, reached[row[i], p], key)
         first_row = state[a]["score"] == 0.0
         if not first_row and state[a]["known"] == 0:
             continue

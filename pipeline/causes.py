@@ -1,0 +1,110 @@
+"""Evidence -> the commands of the same agent that came just before it.
+
+Of each agent the last commands are kept, and apart from them the last that a command detector spoke of, so that a flood of
+harmless commands does not push out the one that matters:
+
+    time line of an agent      c  c  C  c  c  c  c        c = command, C = one that a detector spoke of
+                                     |        E           E = evidence, which began at `since`
+    recent  (ring of 16)      c  C  c  c  c  c
+    notable (ring of 8)             C
+
+A cause is named for a reason; the strongest reason is named first: it is the evidence itself, it names the far side, it did
+something of the same story, it did something suspicious, it came just before.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.events.codes import COMMAND
+from pipeline.kernels.compiled import kernel
+
+RECENT = 16
+NOTABLE = 8
+NAMED = 5
+"""Causes that are named with a piece of evidence."""
+
+SLACK_US = 1_000_000
+"""Clocks of sensor and shell differ: a command counts as before if it began at most a second after."""
+
+STATE = np.dtype([
+    ("recent_ts", "i8", (RECENT,)), ("recent", "i8", (RECENT,)), ("recent_at", "i8"),
+    ("notable_ts", "i8", (NOTABLE,)), ("notable", "i8", (NOTABLE,)), ("notable_at", "i8"),
+])
+"""Commands are kept as their number + 1, 0 = none; *_at counts what was ever written."""
+
+
+class Cause(NamedTuple):
+    """A command, by number, and why it is named."""
+
+    ts: int
+    command: int
+    reason: str
+
+
+@kernel
+def remember(
+    begin: int,
+    end: int,
+    kind: NDArray[np.uint8],
+    row: NDArray[np.int64],
+    agent: NDArray[np.int64],
+    ts: NDArray[np.int64],
+    number: NDArray[np.int64],
+    loudest: NDArray[np.float64],
+    state: NDArray[np.void],
+) -> None:
+    """Take the commands among rows begin .. end of the order into their agents' rings."""
+    for i in range(begin, end):
+        if kind[i] != COMMAND:
+            continue
+        a = agent[i]
+        command = number[row[i]]
+        at = state[a]["recent_at"] % RECENT
+        state[a]["recent_ts"][at] = ts[i]
+        state[a]["recent"][at] = command + 1
+        state[a]["recent_at"] += 1
+        if loudest[command] > 0.0:
+            at = state[a]["notable_at"] % NOTABLE
+            state[a]["notable_ts"][at] = ts[i]
+            state[a]["notable"][at] = command + 1
+            state[a]["notable_at"] += 1
+
+
+def causes(
+    state: Any, commands: Any, stories: list[str], story: str, since: int, ts: int, places: set[int], itself: int | None
+) -> list[Cause]:
+    """The commands of one agent that best explain evidence that began at `since` and was seen at `ts` (µs).
+
+    state     the agent's rings
+    commands  the Commands that their numbers belong to
+    stories   the story of each command detector
+    places    hashes of the far side of the evidence
+    itself    the number of the command that is the evidence, or None
+    """
+    ranked: dict[tuple[int, int], tuple[int, float, int, str]] = {}
+    for ring in ("recent", "notable"):
+        for when, kept in zip(state[f"{ring}_ts"].tolist(), state[ring].tolist(), strict=True):
+            number = kept - 1
+            if number < 0 or when > ts + SLACK_US:
+                continue
+            spoke = [(stories[d] == story, f.weight) for d, f in enumerate(commands.findings[number]) if f]
+            weight = max((w for same, w in spoke if same), default=max((w for _, w in spoke), default=0.0))
+            if number == itself and when == ts:
+                rank, reason = 5, "it is the evidence"
+            elif places & {int(p) for p in commands.places[number] if p}:
+                rank, reason = 4, "it names the far side"
+            elif any(same for same, _ in spoke):
+                rank, reason = 3, "it did something of the same kind itself"
+            elif spoke:
+                rank, reason = 2, "it did something suspicious itself"
+            elif when <= since + SLACK_US:
+                rank, reason = 1, "it came just before"
+            else:
+                rank, reason = 0, "it came while this went on"
+            ranked[when, number] = (rank, weight, when, reason)
+    best = sorted(ranked.items(), key=lambda item: (item[1][:3], item[0][1]), reverse=True)[:NAMED]
+    return [Cause(when, number, reason) for (when, number), (_, _, _, reason) in best]

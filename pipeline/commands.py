@@ -1,0 +1,159 @@
+"""Each distinct command is read and judged once, and remembered for as long as somebody needs it.
+
+The commands are written by the watched agent, so a command is looked up by its bytes, never by a hash that it could choose; very long
+ones by a SHA-256 of them. What is kept of a command for people is redacted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.detectors import Finding
+from pipeline.events.strings import Strings
+from pipeline.kernels.hashing import hash_address, hash_text
+from pipeline.registry import address_range
+from pipeline.shell.hosts import named
+from pipeline.shell.redact import redact
+from pipeline.shell.script import Script, read
+from pipeline.shell.show import neutral
+
+LONG = 4096
+"""Bytes from which a command is looked up by its digest."""
+
+SHOWN = 2048
+"""Characters of a command that are kept."""
+
+ROOM = 65_536
+"""Distinct commands that are remembered before those that no agent ran lately are dropped."""
+
+PLACES = 2
+
+
+class Commands:
+    """Distinct commands by number, with what each command detector says of them.
+
+    weight    float64[room, detectors], nats
+    fact      uint32[room, detectors]
+    places    uint64[room, 2], hashes of the places that a command names, where a detector spoke
+    """
+
+    def __init__(self, detectors: dict[str, ModuleType]) -> None:
+        self.detectors = detectors
+        self.ids: dict[bytes, int] = {}
+        self.keys: list[bytes | None] = []
+        self.texts: list[str] = []
+        self.findings: list[tuple[Finding | None, ...]] = []
+        self.weight = np.zeros((256, len(detectors)))
+        self.fact = np.zeros((256, len(detectors)), np.uint32)
+        self.places = np.zeros((256, PLACES), np.uint64)
+        self.free: list[int] = []
+        self.room = ROOM
+        self.unreadable = 0
+
+    def __len__(self) -> int:
+        return len(self.texts) - len(self.free)
+
+    def number(self, column: Strings) -> NDArray[np.int64]:
+        """The number of each command of a column; commands not met before are read and judged."""
+        data = column.data.tobytes() if len(column.offset) * 64 > len(column.data) else memoryview(column.data)
+        ids = self.ids
+        out = np.empty(len(column.offset), np.int64)
+        for i, (start, length) in enumerate(zip(column.offset.tolist(), column.length.tolist(), strict=True)):
+            raw = bytes(data[start : start + length])
+            key = raw if length < LONG else hashlib.sha256(raw).digest()
+            known = ids.get(key)
+            out[i] = self._meet(key, raw) if known is None else known
+        return out
+
+    def put(self, text: str, findings: tuple[Finding | None, ...], places: Iterable[int]) -> int:
+        """Enter a command of a snapshot: what is kept of it for people, without its bytes."""
+        return self._enter(None, text, findings, list(places))
+
+    def forget(self, needed: NDArray[np.int64]) -> None:
+        """Drop the commands that are not among the needed ones."""
+        keep = np.zeros(len(self.texts), np.bool_)
+        keep[needed] = True
+        for number in np.flatnonzero(~keep).tolist():
+            if self.texts[number] or self.keys[number] is not None:
+                key = self.keys[number]
+                if key is not None:
+                    del self.ids[key]
+                self.texts[number], self.keys[number], self.findings[number] = "", None, ()
+                self.free.append(number)
+        self.room = max(ROOM, 2 * len(self))
+
+    @property
+    def full(self) -> bool:
+        """Whether it is time to forget."""
+        return len(self) > self.room
+
+    def _meet(self, key: bytes, raw: bytes) -> int:
+        command = raw.decode("utf-8", "replace")
+        findings: tuple[Finding | None, ...] = (None,) * len(self.detectors)
+        places: list[int] = []
+        try:
+            script = read(command)
+            findings = tuple(detector.judge(script) for detector in self.detectors.values())
+            if any(findings):
+                places = named_places(script)
+        except Exception:  # the agent writes commands: one that breaks a reader must not stop the stream
+            self.unreadable += 1
+        number = self._enter(key, neutral(redact(command), SHOWN) or " ", findings, places)
+        self.ids[key] = number
+        return number
+
+    def _enter(self, key: bytes | None, text: str, findings: tuple[Finding | None, ...], places: list[int]) -> int:
+        if self.free:
+            number = self.free.pop()
+            self.texts[number], self.keys[number], self.findings[number] = text, key, findings
+        else:
+            number = len(self.texts)
+            self.texts.append(text)
+            self.keys.append(key)
+            self.findings.append(findings)
+            if number >= len(self.weight):
+                self.weight = np.concatenate([self.weight, np.zeros_like(self.weight)])
+                self.fact = np.concatenate([self.fact, np.zeros_like(self.fact)])
+                self.places = np.concatenate([self.places, np.zeros_like(self.places)])
+        for d, finding in enumerate(findings):
+            self.weight[number, d] = finding.weight if finding else 0.0
+            self.fact[number, d] = finding.fact if finding else 0
+        self.places[number] = (places + [0] * PLACES)[:PLACES]
+        return number
+
+
+def named_places(script: Script) -> list[int]:
+    """Hashes of the first places that a script names: of an address as flows hold it, of a name as it is written."""
+    out: list[int] = []
+    for call in script.calls:
+        for target in named(call):
+            place = place_hash(target.host)
+            if place not in out:
+                out.append(place)
+    return out[:PLACES]
+
+
+def place_hash(host: str) -> int:
+    """The hash of a host name or an address.
+
+    >>> place_hash("198.51.100.7") == place_hash("::ffff:198.51.100.7")
+    True
+    """
+    if host and (host[0].isdigit() or ":" in host) and "/" not in host:
+        try:
+            (high, low), _ = address_range(host)
+        except Exception:
+            return hash_text(host)
+        return int(hash_address(np.uint64(high), np.uint64(low)))
+    return hash_text(host)
+
+
+def judged_by(detectors: dict[str, Any]) -> dict[str, ModuleType]:
+    """Those detectors that judge commands."""
+    return {name: d for name, d in detectors.items() if hasattr(d, "judge")}

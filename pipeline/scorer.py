@@ -1,0 +1,505 @@
+"""The whole walk for one batch: events in, scores, evidence and alerts out. Owns the state of all agents.
+
+    batch ── names ──> rows ── admission ──> detectors ──> risk.fold ──> evidence with causes, scores ──> alerts
+
+Nothing here knows whether the batch came from a file or from Kafka, reads a clock or opens a socket.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import Annotated, Any, NamedTuple, Protocol
+
+import msgspec
+import numpy as np
+from msgspec import Meta
+from numpy.typing import NDArray
+
+import pipeline.detectors
+from pipeline import alerts, causes, risk
+from pipeline.admission import admit
+from pipeline.commands import Commands, judged_by
+from pipeline.events import records
+from pipeline.events.batch import Batch, Part, select_part
+from pipeline.events.codes import COMMAND, FLOW, INBOUND, KINDS
+from pipeline.events.columns import Command, Flow
+from pipeline.events.strings import text
+from pipeline.kernels.compiled import kernel
+from pipeline.kernels.hashing import hash_address, hash_bytes
+from pipeline.kernels.interning import Names
+from pipeline.kernels.settings import record
+from pipeline.plugins import discover
+from pipeline.registry import Registry, read_entry
+
+STORIES = ("mining", "tunnel", "scan", "intrusion", "hiding", "")
+ROOM = 4096
+"""Scores, and pieces of evidence, that one call of the fold has room for."""
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is let in."""
+
+    lateness_s: Annotated[float, Meta(ge=0, le=86400, description="s that a row may lie behind the newest of its agent and kind; "
+                                      "cloud flow logs come 5 to 15 minutes late, long flows are told at their end")] = 3600.0
+
+
+class Tuning(Protocol):
+    """All settings of the walk."""
+
+    @property
+    def risk(self) -> risk.Settings: ...
+    @property
+    def alerts(self) -> alerts.Settings: ...
+    @property
+    def scorer(self) -> Settings: ...
+    @property
+    def detectors(self) -> Mapping[str, msgspec.Struct]: ...
+
+
+@dataclass(frozen=True)
+class Defaults:
+    """The walk as it is tuned without a configuration."""
+
+    risk: risk.Settings = field(default_factory=risk.Settings)
+    alerts: alerts.Settings = field(default_factory=alerts.Settings)
+    scorer: Settings = field(default_factory=Settings)
+    detectors: Mapping[str, msgspec.Struct] = field(default_factory=dict)
+
+
+@dataclass
+class Outcome:
+    """What one batch gave: JSON objects as the schemas describe them, in the order in which they came about."""
+
+    scores: list[dict[str, Any]] = field(default_factory=list)
+    evidence: list[dict[str, Any]] = field(default_factory=list)
+    alerts: list[dict[str, Any]] = field(default_factory=list)
+    late: list[dict[str, Any]] = field(default_factory=list)
+
+
+@dataclass
+class Account:
+    """Events by kind (flow, gpu, command): what was scored and what came too late."""
+
+    scored: list[int] = field(default_factory=lambda: [0, 0, 0])
+    late: list[int] = field(default_factory=lambda: [0, 0, 0])
+
+
+class Seat(NamedTuple):
+    """A detector at its place in the panel."""
+
+    name: str
+    part: ModuleType
+    settings: NDArray[np.void]
+    half_life_s: float
+
+
+class Order(NamedTuple):
+    """The rows of a batch in their order, as the fold takes them."""
+
+    kind: NDArray[np.uint8]
+    row: NDArray[np.int64]
+    agent: NDArray[np.int64]
+    ts: NDArray[np.int64]
+    run: NDArray[np.int64]
+
+
+class Scorer:
+    """The state of all agents, and the walk that changes it.
+
+    >>> Scorer().account.scored
+    [0, 0, 0]
+    """
+
+    def __init__(self, tuning: Tuning | None = None) -> None:
+        self.tuning: Tuning = tuning or Defaults()
+        found = discover(pipeline.detectors)
+        speaking = [(d.KIND, name) for name, d in found.items() if d.KIND is not None]
+        self.seats = [self._seat(name, found[name]) for _, name in sorted(speaking)]
+        kinds = [seat.part.KIND for seat in self.seats]
+        self.span = [(kinds.index(k), kinds.index(k) + kinds.count(k)) if k in kinds else (0, 0) for k in range(len(KINDS))]
+        self.panel = risk.Panel(
+            np.array(kinds, np.int64),
+            np.array([STORIES.index(seat.part.STORY) for seat in self.seats], np.int64),
+            np.array([round(seat.half_life_s * 1000) for seat in self.seats], np.int64),
+        )
+        self.many = record(self.tuning.risk)
+        silence = found["silence"]
+        self.hushed = record(self.tuning.detectors.get("silence") or silence.Settings())
+        self.commands = Commands(judged_by({s.name: s.part for s in self.seats}))
+        self.stories = [d.STORY for d in self.commands.detectors.values()]
+        self.registry = Registry()
+        self.agents, self.runs, self.episodes = Names(), Names(), Names()
+        self.account = Account()
+        self.clock = 0
+        """µs of the newest event of all."""
+        self.incidents: dict[str, int] = {}
+        """Of agents whose row was given back: how many incidents they had."""
+        self.room = 0
+        self.states: list[NDArray[np.void]] = [np.zeros(0, seat.part.STATE) for seat in self.seats]
+        self.risks = np.zeros(0, risk.state(len(self.seats)))
+        self.alerts = np.zeros(0, alerts.STATE)
+        self.rings = np.zeros(0, causes.STATE)
+        self.newest = np.zeros((len(KINDS), 0), np.int64)
+        self.dirty = np.zeros(0, np.bool_)
+        self.wanted = self._wanted()
+
+    def declare(self, entries: Iterable[Mapping[str, Any]]) -> None:
+        """Take registry entries in; they hold from now on. RejectedError says what is wrong with one."""
+        for raw in entries:
+            entry = read_entry(raw)
+            self.registry.put(entry, self.agents.row(entry.agent.encode("utf-8", "surrogatepass")))
+
+    def process(self, batch: Batch) -> Outcome:
+        """Apply the events of a batch in their order."""
+        outcome = Outcome()
+        if not len(batch):
+            return outcome
+        rows = self._rows(batch)
+        batch, rows, afresh = self._admitted(batch, rows, outcome)
+        order = self._ordered(batch, rows)
+        numbers = self._numbers(batch)
+        strengths, whys = self._strengths(batch, rows, numbers, afresh)
+        places = self._places(batch, order, strengths, numbers)
+        self._fold(batch, order, numbers, strengths, whys, places, outcome)
+        for k, part in enumerate(batch.parts):
+            self.account.scored[k] += len(part) if part else 0
+        self._tidy()
+        return outcome
+
+    def final(self) -> Iterator[dict[str, Any]]:
+        """The score of every agent as of its newest event, in order of agents' rows."""
+        live, terms = np.zeros(len(self.seats)), np.zeros(len(self.seats) + 2)
+        for a in self.agents.live().tolist():
+            state = self.risks[a]
+            if not state["now"]:
+                continue
+            logit = weigh_one(self.risks, a, self.panel, self.many, self.hushed, live, terms)
+            out = self._score(a, int(state["now"]) - 1, 100.0 / (1.0 + float(np.exp(-logit))), logit, terms, state["last"],
+                              int(state["run"]) - 1, int(state["episode"]) - 1)
+            out["peak"] = {"score": float(state["peak"]), "ts": records.seconds(int(state["peak_ts"]) - 1)}
+            yield out
+
+    def _seat(self, name: str, part: ModuleType) -> Seat:
+        settings = self.tuning.detectors.get(name) or part.Settings()
+        return Seat(name, part, record(settings), float(settings.half_life_s))
+
+    def _wanted(self) -> risk.Wanted:
+        d = len(self.seats)
+        return risk.Wanted(
+            np.zeros(ROOM, np.int64), np.zeros((ROOM, 2)), np.zeros((ROOM, d + 2)), np.zeros((ROOM, len(KINDS)), np.int64),
+            np.zeros((ROOM, 2), np.int64), np.zeros(ROOM, np.int64), np.zeros(ROOM, np.int64), np.zeros(ROOM, np.int64),
+            np.zeros((ROOM, 2), np.int64),
+        )
+
+    def _rows(self, batch: Batch) -> list[NDArray[np.int64]]:
+        """The state row of each event's agent, for each kind; new agents are given one."""
+        out = []
+        for part in batch.parts:
+            rows, new = self.agents.rows(part.common.agent) if part else (np.zeros(0, np.int64), [])
+            self._grow(self.agents.rows_used)
+            for row in new:
+                name = self.agents.name(row)
+                self.registry.seat(name, row)
+                if name in self.incidents:
+                    self.alerts[row]["incident"] = self.incidents.pop(name)
+            out.append(rows)
+        return out
+
+    def _admitted(
+        self, batch: Batch, rows: list[NDArray[np.int64]], outcome: Outcome
+    ) -> tuple[Batch, list[NDArray[np.int64]], list[list[int]]]:
+        """The batch without late rows, and for each kind the rows before which an agent begins afresh."""
+        parts: list[Part | None] = list(batch.parts)
+        kind, row = batch.kind, batch.row
+        cuts: list[list[int]] = [[], [], []]
+        for k, part in enumerate(batch.parts):
+            if part is None:
+                continue
+            late, afresh = np.zeros(len(part), np.bool_), np.zeros(len(part), np.bool_)
+            lateness = round(self.tuning.scorer.lateness_s * 1e6)
+            if not admit(part.common.ts, rows[k], self.newest[k], lateness, risk.FORGET_US, late, afresh):
+                continue
+            if late.any():
+                for i in np.flatnonzero(late).tolist():
+                    outcome.late.append(self._late(part, i, int(self.newest[k][rows[k][i]]) - 1))
+                self.account.late[k] += int(late.sum())
+                kept = np.flatnonzero(~late)
+                place = np.cumsum(~late) - 1
+                mine = kind == k
+                keep = ~mine
+                keep[mine] = ~late[row[mine]]
+                row = np.where(mine, place[np.where(mine, row, 0)], row)[keep]
+                kind = kind[keep]
+                parts[k], rows[k], afresh = select_part(part, kept), rows[k][kept], afresh[kept]
+            cuts[k] = np.flatnonzero(afresh).tolist()
+        return Batch((parts[0], parts[1], parts[2]), kind, row), rows, cuts
+
+    def _late(self, part: Part, i: int, newest: int) -> dict[str, Any]:
+        behind = records.seconds(newest - int(part.common.ts[i]))
+        return {
+            "agent": text(part.common.agent, i),
+            "source": int(part.common.source[i]),
+            "position": int(part.common.position[i]),
+            "reason": f"late: expected at most {self.tuning.scorer.lateness_s:.0f} s behind the newest event of its agent "
+                      f"and kind, got {behind:.3f} s",
+            "event": records.event(part, i),
+        }
+
+    def _ordered(self, batch: Batch, rows: list[NDArray[np.int64]]) -> Order:
+        n = len(batch)
+        agent, ts, run = np.empty(n, np.int64), np.empty(n, np.int64), np.full((n, 2), -1, np.int64)
+        for k, part in enumerate(batch.parts):
+            if part is None:
+                continue
+            mine = slice(None) if len(part) == n else batch.kind == k
+            agent[mine], ts[mine] = rows[k], part.common.ts
+            if (part.common.run.length >= 0).any():
+                run[mine, 0] = self.runs.rows(part.common.run)[0]
+            if (part.common.episode.length >= 0).any():
+                run[mine, 1] = self.episodes.rows(part.common.episode)[0]
+        if n:
+            self.clock = max(self.clock, int(ts.max()))
+            self.dirty[agent] = True
+        return Order(batch.kind, batch.row, agent, ts, run)
+
+    def _numbers(self, batch: Batch) -> NDArray[np.int64]:
+        part = batch.parts[COMMAND]
+        if part is None or not isinstance(part.columns, Command):
+            return np.zeros(0, np.int64)
+        return self.commands.number(part.columns.command)
+
+    def _strengths(
+        self, batch: Batch, rows: list[NDArray[np.int64]], numbers: NDArray[np.int64], afresh: list[list[int]]
+    ) -> tuple[NDArray[np.float64], list[NDArray[np.void]]]:
+        """What each detector says of each row: float64[detectors, rows of the longest part], and its reasons."""
+        longest = max(len(part) if part else 0 for part in batch.parts)
+        strengths = np.zeros((len(self.seats), longest))
+        whys = [np.empty(len(p) if (p := batch.parts[seat.part.KIND]) else 0, seat.part.WHY) for seat in self.seats]
+        for k, part in enumerate(batch.parts):
+            if part is None:
+                continue
+            first, last = self.span[k]
+            begin = 0
+            agent = rows[k].astype(np.int32)
+            shown = self._shown(k, part, rows[k], numbers, last - first)
+            for end in [*afresh[k], len(part)]:
+                for d in range(first, last):
+                    self._step(d, part, agent, shown[d - first], slice(begin, end), strengths[d, : len(part)], whys[d])
+                if end < len(part):
+                    for d in range(first, last):
+                        self.states[d][agent[end]] = np.zeros((), self.states[d].dtype)
+                begin = end
+        return strengths, whys
+
+    def _shown(self, k: int, part: Part, rows: NDArray[np.int64], numbers: NDArray[np.int64], detectors: int) -> list[Any]:
+        """The third and fourth argument of each detector's step."""
+        if isinstance(part.columns, Command):
+            return [
+                (self.commands.weight[numbers, d], self.commands.fact[numbers, d]) for d in range(detectors)
+            ]
+        if isinstance(part.columns, Flow):
+            return [(self.registry.places(part.columns, rows), part.columns)] * detectors
+        return [(self.registry.declared[rows], part.columns)] * detectors
+
+    def _step(
+        self, d: int, part: Part, agent: NDArray[np.int32], shown: tuple[Any, Any], rows: slice,
+        strength: NDArray[np.float64], why: NDArray[np.void],
+    ) -> None:
+        one, other = shown
+        if rows != slice(0, len(part)):
+            if rows.start == rows.stop:
+                return
+            one = one[rows]
+            other = select_part(part, rows).columns if other is part.columns else other[rows]
+        seat = self.seats[d]
+        seat.part.step(part.common.ts[rows], agent[rows], one, other, self.states[d], seat.settings, strength[rows], why[rows])
+
+    def _places(
+        self, batch: Batch, order: Order, strengths: NDArray[np.float64], numbers: NDArray[np.int64]
+    ) -> list[NDArray[np.uint64]]:
+        """For each kind the hashes of the places that a row of evidence names or reaches; empty where none is known."""
+        out = [np.zeros((0, 2), np.uint64) for _ in KINDS]
+        flows = batch.parts[FLOW]
+        if flows is not None and isinstance(flows.columns, Flow):
+            f = flows.columns
+            first, last = self.span[FLOW]
+            out[FLOW] = np.zeros((len(flows), 2), np.uint64)
+            far_sides(strengths[first:last], f.direction, f.src_hi, f.src_lo, f.dst_hi, f.dst_lo,
+                      f.host.data, f.host.offset, f.host.length, out[FLOW])
+        if len(numbers):
+            out[COMMAND] = self.commands.places[numbers]
+        return out
+
+    def _fold(
+        self, batch: Batch, order: Order, numbers: NDArray[np.int64], strengths: NDArray[np.float64],
+        whys: list[NDArray[np.void]], places: list[NDArray[np.uint64]], outcome: Outcome,
+    ) -> None:
+        counts = np.zeros(2, np.int64)
+        loudest = self.commands.weight.max(axis=1, initial=0.0) if len(numbers) else np.zeros(0)
+        done, remembered = 0, 0
+        while done < len(order.kind):
+            done = risk.fold(done, order.kind, order.row, order.agent, order.ts, order.run, strengths,
+                             places[FLOW], places[COMMAND], self.risks, self.panel, self.many, self.hushed, self.wanted, counts)
+            wanted = self.wanted
+            for p in range(int(counts[1])):
+                at = int(wanted.proof_at[p])
+                causes.remember(remembered, at + 1, order.kind, order.row, order.agent, order.ts, numbers, loudest, self.rings)
+                remembered = at + 1
+                outcome.evidence.append(self._evidence(batch, order, p, numbers, strengths, whys, places))
+            for s in range(int(counts[0])):
+                self._written(order, s, outcome)
+        if len(numbers):
+            causes.remember(remembered, done, order.kind, order.row, order.agent, order.ts, numbers, loudest, self.rings)
+
+    def _written(self, order: Order, s: int, outcome: Outcome) -> None:
+        """One score that the fold wrote, and what it does to the agent's alert."""
+        wanted = self.wanted
+        at = int(wanted.score_at[s])
+        a = int(order.agent[at])
+        now = int(wanted.score_last[s].max()) - 1
+        score = self._score(a, now, float(wanted.score_value[s, 0]), float(wanted.score_value[s, 1]), wanted.score_terms[s],
+                            wanted.score_last[s], int(wanted.score_run[s, 0]), int(wanted.score_run[s, 1]))
+        outcome.scores.append(score)
+        change = alerts.follow(self.alerts[a], score["score"], now, self.tuning.alerts)
+        if change is not None:
+            outcome.alerts.append(self._alert(a, score, change))
+
+    def _score(
+        self, a: int, now: int, score: float, logit: float, terms: NDArray[np.float64], last: Any, run: int, episode: int
+    ) -> dict[str, Any]:
+        names = [*(seat.name for seat in self.seats), "agreement", "silence"]
+        agent = self.agents.name(a)
+        spoken = {name: float(t) for name, t in zip(names, terms, strict=True) if t != 0.0}
+        out: dict[str, Any] = {
+            "agent": agent, "ts": records.seconds(now), "score": score, "level": risk.level_of(score), "logit": logit,
+            "prior": self.tuning.risk.prior, "terms": spoken,
+            "attack": list(dict.fromkeys(t for s in self.seats if s.name in spoken for t in s.part.ATTACK[:1])),
+            "seen": {KINDS[k]: records.seconds(int(last[k]) - 1) for k in range(len(KINDS)) if last[k]},
+        }
+        return out | self._lineage(agent, run, episode)
+
+    def _lineage(self, agent: str, run: int, episode: int) -> dict[str, str]:
+        """The training run and the episode, where they are known: said by an event, else by the registry."""
+        declared = self.registry.run(agent)
+        out = {}
+        if run >= 0 or declared:
+            out["run"] = self.runs.name(run) if run >= 0 else str(declared)
+        if episode >= 0:
+            out["episode"] = self.episodes.name(episode)
+        return out
+
+    def _alert(self, a: int, score: dict[str, Any], change: alerts.Change) -> dict[str, Any]:
+        state = self.risks[a]
+        proofs = [self._proof_id(score["agent"], d, int(state["proof_ts"][d]) - 1, int(state["proofs"][d]))
+                  for d, seat in enumerate(self.seats) if seat.name in score["terms"] and state["proofs"][d]]
+        strongest = sorted((s for s in self.seats if s.name in score["terms"]), key=lambda s: -score["terms"][s.name])
+        titles = ", ".join(s.part.TITLE for s in strongest[:3])
+        out = {key: score[key] for key in ("agent", "ts", "score", "terms", "attack", "run", "episode") if key in score}
+        return out | {
+            "id": f"{score['agent']}#{change.incident}", "incident": change.incident, "update": change.update,
+            "change": change.change, "level": change.level, "opened_ts": records.seconds(change.opened_ts),
+            "evidence": proofs,
+            "words": f"{change.change} at level {change.level}: score {score['score']:.1f}" + (f" from {titles}" if titles else ""),
+        }
+
+    def _proof_id(self, agent: str, d: int, ts: int, count: int) -> str:
+        return f"{agent}/{self.seats[d].name}/{ts}-{count}"
+
+    def _evidence(
+        self, batch: Batch, order: Order, p: int, numbers: NDArray[np.int64], strengths: NDArray[np.float64],
+        whys: list[NDArray[np.void]], places: list[NDArray[np.uint64]],
+    ) -> dict[str, Any]:
+        at, d = int(self.wanted.proof_at[p]), int(self.wanted.proof_detector[p])
+        seat = self.seats[d]
+        k, i, a = seat.part.KIND, int(order.row[at]), int(order.agent[at])
+        part = batch.parts[k]
+        assert part is not None
+        agent, ts, why = self.agents.name(a), int(order.ts[at]), whys[d][i]
+        itself = int(numbers[i]) if k == COMMAND else None
+        finding = self.commands.findings[itself][list(self.commands.detectors).index(seat.name)] if itself is not None else None
+        words = seat.part.explain(why)
+        shown = records.event(part, i)
+        since = int(why["since"]) if "since" in (why.dtype.names or ()) else ts - max(0, round(shown.get("duration", 0.0) * 1e6))
+        if finding is not None and itself is not None:
+            words = f"{finding.words}; {words}" if words else finding.words
+            shown["command"] = self.commands.texts[itself]
+        far = {int(h) for h in places[k][i] if h} if len(places[k]) else set()
+        attack = list(seat.part.ATTACK)
+        if finding is not None and finding.technique:
+            attack = list(dict.fromkeys([finding.technique, *attack]))
+        named = causes.causes(self.rings[a], self.commands, self.stories, seat.part.STORY, since, ts, far, itself)
+        return {
+            "id": self._proof_id(agent, d, ts, int(self.wanted.proof_count[p])),
+            "agent": agent, "ts": records.seconds(ts), "detector": seat.name, "title": seat.part.TITLE,
+            "story": seat.part.STORY, "modality": KINDS[k], "strength": float(strengths[d, i]), "attack": attack,
+            "words": words, "event": shown,
+            "source": int(part.common.source[i]), "position": int(part.common.position[i]),
+            "causes": [self._cause(c, ts) for c in named],
+        } | self._lineage(agent, int(self.wanted.proof_run[p, 0]), int(self.wanted.proof_run[p, 1]))
+
+    def _cause(self, cause: causes.Cause, ts: int) -> dict[str, Any]:
+        words = "; ".join(f.words for f in self.commands.findings[cause.command] if f)
+        out: dict[str, Any] = {"ts": records.seconds(cause.ts), "ago_s": records.seconds(ts - cause.ts),
+                               "command": self.commands.texts[cause.command], "reason": cause.reason}
+        return out | ({"words": words} if words else {})
+
+    def _tidy(self) -> None:
+        """Drop commands that no agent's ring holds any more, once many have come together."""
+        if self.commands.full:
+            live = self.agents.live()
+            held = np.concatenate([self.rings["recent"][live].ravel(), self.rings["notable"][live].ravel()])
+            self.commands.forget(np.unique(held[held > 0]) - 1)
+
+    def _grow(self, needed: int) -> None:
+        """Make room for agents; where it runs out, rows of agents that have been silent for a day are given back first."""
+        if needed <= self.room:
+            return
+        room = max(64, needed, self.room + self.room // 2)
+        more = room - self.room
+        self.states = [np.concatenate([s, np.zeros(more, s.dtype)]) for s in self.states]
+        self.risks = np.concatenate([self.risks, np.zeros(more, self.risks.dtype)])
+        self.alerts = np.concatenate([self.alerts, np.zeros(more, self.alerts.dtype)])
+        self.rings = np.concatenate([self.rings, np.zeros(more, self.rings.dtype)])
+        self.newest = np.concatenate([self.newest, np.zeros((len(KINDS), more), np.int64)], axis=1)
+        self.dirty = np.concatenate([self.dirty, np.zeros(more, np.bool_)])
+        self.room = room
+
+
+@kernel
+def weigh_one(
+    state: NDArray[np.void], a: int, panel: risk.Panel, many: NDArray[np.void], hushed: NDArray[np.void],
+    live: NDArray[np.float64], terms: NDArray[np.float64],
+) -> float:
+    """The terms of one agent's score as of its newest event; their sum with the prior."""
+    return risk.weigh(state, a, panel, many[0], hushed[0], live, terms)
+
+
+@kernel
+def far_sides(
+    strengths: NDArray[np.float64],
+    direction: NDArray[np.uint8],
+    src_hi: NDArray[np.uint64],
+    src_lo: NDArray[np.uint64],
+    dst_hi: NDArray[np.uint64],
+    dst_lo: NDArray[np.uint64],
+    host_data: NDArray[np.uint8],
+    host_offset: NDArray[np.int64],
+    host_length: NDArray[np.int32],
+    out: NDArray[np.uint64],
+) -> None:
+    """Hashes of the far side's address and name, for rows of which a detector spoke."""
+    for i in range(len(direction)):
+        spoke = False
+        for d in range(len(strengths)):
+            if strengths[d, i] > 0.0:
+                spoke = True
+        if not spoke:
+            continue
+        if direction[i] == INBOUND:
+            out[i, 0] = hash_address(src_hi[i], src_lo[i])
+        else:
+            out[i, 0] = hash_address(dst_hi[i], dst_lo[i])
+        if host_length[i] > 0:
+            out[i, 1] = hash_bytes(host_data, host_offset[i], host_length[i])
