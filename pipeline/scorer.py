@@ -144,12 +144,14 @@ class Scorer:
         self.newest = np.zeros((len(KINDS), 0), np.int64)
         self.dirty = np.zeros(0, np.bool_)
         self.wanted = self._wanted()
+        self.tidy_at = ROOM
+        """Agents from which rows are given back."""
 
     def declare(self, entries: Iterable[Mapping[str, Any]]) -> None:
         """Take registry entries in; they hold from now on. RejectedError says what is wrong with one."""
         for raw in entries:
             entry = read_entry(raw)
-            self.registry.put(entry, self.agents.row(entry.agent.encode("utf-8", "surrogatepass")))
+            self.registry.put(entry, self.agents.row(entry.agent))
 
     def process(self, batch: Batch) -> Outcome:
         """Apply the events of a batch in their order."""
@@ -189,17 +191,17 @@ class Scorer:
         d = len(self.seats)
         return risk.Wanted(
             np.zeros(ROOM, np.int64), np.zeros((ROOM, 2)), np.zeros((ROOM, d + 2)), np.zeros((ROOM, len(KINDS)), np.int64),
-            np.zeros((ROOM, 2), np.int64), np.zeros(ROOM, np.int64), np.zeros(ROOM, np.int64), np.zeros(ROOM, np.int64),
-            np.zeros((ROOM, 2), np.int64),
+            np.zeros((ROOM, 2), np.int64), np.zeros((ROOM, d, 2), np.int64),
+            np.zeros(ROOM, np.int64), np.zeros(ROOM, np.int64), np.zeros(ROOM, np.int64), np.zeros((ROOM, 2), np.int64),
         )
 
     def _rows(self, batch: Batch) -> list[NDArray[np.int64]]:
         """The state row of each event's agent, for each kind; new agents are given one."""
         out = []
         for part in batch.parts:
-            rows, new = self.agents.rows(part.common.agent) if part else (np.zeros(0, np.int64), [])
+            rows, new = self.agents.rows(part.common.agent) if part else (np.zeros(0, np.int64), np.zeros(0, np.int64))
             self._grow(self.agents.rows_used)
-            for row in new:
+            for row in new.tolist():
                 name = self.agents.name(row)
                 self.registry.seat(name, row)
                 if name in self.incidents:
@@ -364,7 +366,7 @@ class Scorer:
         outcome.scores.append(score)
         change = alerts.follow(self.alerts[a], score["score"], now, self.tuning.alerts)
         if change is not None:
-            outcome.alerts.append(self._alert(a, score, change))
+            outcome.alerts.append(self._alert(score, change, wanted.score_proofs[s]))
 
     def _score(
         self, a: int, now: int, score: float, logit: float, terms: NDArray[np.float64], last: Any, run: int, episode: int
@@ -390,17 +392,16 @@ class Scorer:
             out["episode"] = self.episodes.name(episode)
         return out
 
-    def _alert(self, a: int, score: dict[str, Any], change: alerts.Change) -> dict[str, Any]:
-        state = self.risks[a]
-        proofs = [self._proof_id(score["agent"], d, int(state["proof_ts"][d]) - 1, int(state["proofs"][d]))
-                  for d, seat in enumerate(self.seats) if seat.name in score["terms"] and state["proofs"][d]]
+    def _alert(self, score: dict[str, Any], change: alerts.Change, proofs: NDArray[np.int64]) -> dict[str, Any]:
+        last = [self._proof_id(score["agent"], d, int(proofs[d, 1]) - 1, int(proofs[d, 0]))
+                for d, seat in enumerate(self.seats) if seat.name in score["terms"] and proofs[d, 0]]
         strongest = sorted((s for s in self.seats if s.name in score["terms"]), key=lambda s: -score["terms"][s.name])
         titles = ", ".join(s.part.TITLE for s in strongest[:3])
         out = {key: score[key] for key in ("agent", "ts", "score", "terms", "attack", "run", "episode") if key in score}
         return out | {
             "id": f"{score['agent']}#{change.incident}", "incident": change.incident, "update": change.update,
             "change": change.change, "level": change.level, "opened_ts": records.seconds(change.opened_ts),
-            "evidence": proofs,
+            "evidence": last,
             "words": f"{change.change} at level {change.level}: score {score['score']:.1f}" + (f" from {titles}" if titles else ""),
         }
 
@@ -446,14 +447,35 @@ class Scorer:
         return out | ({"words": words} if words else {})
 
     def _tidy(self) -> None:
-        """Drop commands that no agent's ring holds any more, once many have come together."""
+        """Drop what no agent needs any more, once much has come together."""
         if self.commands.full:
             live = self.agents.live()
             held = np.concatenate([self.rings["recent"][live].ravel(), self.rings["notable"][live].ravel()])
             self.commands.forget(np.unique(held[held > 0]) - 1)
+        if len(self.agents) > self.tidy_at:
+            self._give_back()
+            self.tidy_at = max(ROOM, 2 * len(self.agents))
+
+    def _give_back(self) -> None:
+        """Give the rows of agents back that have not been heard for a day: whatever they say next begins afresh anyway."""
+        now = self.risks["now"][: self.agents.rows_used]
+        rows = np.flatnonzero((now > 0) & (now <= self.clock - risk.FORGET_US) & (self.agents.size[: len(now)] >= 0))
+        for row in rows[self.alerts["incident"][rows] > 0].tolist():
+            self.incidents[self.agents.name(row)] = int(self.alerts[row]["incident"])
+        for array in [*self.states, self.risks, self.alerts, self.rings]:
+            array[rows] = np.zeros((), array.dtype)
+        self.newest[:, rows] = 0
+        self.dirty[rows] = True
+        if len(rows):
+            self.agents.give_back(rows)
+        live = self.agents.live()
+        for names, field_name in ((self.runs, "run"), (self.episodes, "episode")):
+            unused = np.setdiff1d(names.live(), self.risks[field_name][live] - 1)
+            if 2 * len(unused) > len(names):
+                names.give_back(unused)
 
     def _grow(self, needed: int) -> None:
-        """Make room for agents; where it runs out, rows of agents that have been silent for a day are given back first."""
+        """Make room for as many agents."""
         if needed <= self.room:
             return
         room = max(64, needed, self.room + self.room // 2)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.events.strings import Strings
+from pipeline.events.strings import Strings, pack
 from pipeline.kernels.compiled import kernel
 from pipeline.kernels.hashing import hash_bytes
 
@@ -25,66 +25,101 @@ def same_bytes(a: NDArray[np.uint8], a_at: int, b: NDArray[np.uint8], b_at: int,
 
 
 @kernel
-def find_rows(
-    data: NDArray[np.uint8],
-    offset: NDArray[np.int64],
-    length: NDArray[np.int32],
-    slots: NDArray[np.int64],
-    hashes: NDArray[np.uint64],
-    start: NDArray[np.int64],
-    size: NDArray[np.int32],
-    arena: NDArray[np.uint8],
-    out: NDArray[np.int64],
-) -> int:
-    """Fill out[i] with the row of the i-th name, -1 where it is not known (or absent); how many are not known."""
+def look_up(
+    data: NDArray[np.uint8], begin: int, length: int, wanted: np.uint64,
+    slots: NDArray[np.int64], hashes: NDArray[np.uint64],
+    start: NDArray[np.int64], size: NDArray[np.int32], arena: NDArray[np.uint8],
+) -> tuple[int, np.uint64]:
+    """The row of one name, -1 if it has none, and the slot at which the search ended."""
     mask = np.uint64(len(slots) - 1)
-    unknown = 0
-    for i in range(len(offset)):
-        n = length[i]
-        if n < 0:
-            out[i] = -1
-            continue
-        if i > 0 and length[i - 1] == n and same_bytes(data, offset[i], data, offset[i - 1], n):
-            out[i] = out[i - 1]
-            if out[i] < 0:
-                unknown += 1
-            continue
-        wanted = hash_bytes(data, offset[i], n)
-        at = wanted & mask
-        out[i] = -1
-        while slots[at] != 0:
-            row = slots[at] - 1
-            if hashes[row] == wanted and size[row] == n and same_bytes(arena, start[row], data, offset[i], n):
-                out[i] = row
-                break
-            at = (at + np.uint64(1)) & mask
-        if out[i] < 0:
-            unknown += 1
-    return unknown
+    at = wanted & mask
+    while slots[at] != 0:
+        row = slots[at] - 1
+        if hashes[row] == wanted and size[row] == length and same_bytes(arena, start[row], data, begin, length):
+            return row, at
+        at = (at + np.uint64(1)) & mask
+    return -1, at
 
 
 @kernel
-def place_rows(
-    rows: NDArray[np.int64], slots: NDArray[np.int64], hashes: NDArray[np.uint64]
-) -> None:
-    """Enter rows, whose hashes are known and which are not in the table yet."""
+def find_rows(
+    names: Strings, slots: NDArray[np.int64], hashes: NDArray[np.uint64],
+    start: NDArray[np.int64], size: NDArray[np.int32], arena: NDArray[np.uint8], out: NDArray[np.int64],
+) -> tuple[int, int]:
+    """Fill out[i] with the row of the i-th name, -1 where it is absent or not known; how many are not known, and their bytes."""
+    unknown = 0
+    room = 0
+    for i in range(len(names.offset)):
+        begin, n = names.offset[i], names.length[i]
+        out[i] = -1
+        if n < 0:
+            continue
+        if i > 0 and names.length[i - 1] == n and same_bytes(names.data, begin, names.data, names.offset[i - 1], n):
+            out[i] = out[i - 1]
+        else:
+            out[i], _ = look_up(names.data, begin, n, hash_bytes(names.data, begin, n), slots, hashes, start, size, arena)
+        if out[i] < 0:
+            unknown += 1
+            room += n
+    return unknown, room
+
+
+@kernel
+def add_rows(
+    names: Strings, slots: NDArray[np.int64], hashes: NDArray[np.uint64],
+    start: NDArray[np.int64], size: NDArray[np.int32], arena: NDArray[np.uint8],
+    arena_used: int, free: NDArray[np.int64], out: NDArray[np.int64], new: NDArray[np.int64],
+) -> tuple[int, int]:
+    """Give each name without a row the next free one; room has been made for all. How many are new, and the arena's new end."""
+    added = 0
+    for i in range(len(names.offset)):
+        if out[i] >= 0 or names.length[i] < 0:
+            continue
+        begin, n = names.offset[i], names.length[i]
+        wanted = hash_bytes(names.data, begin, n)
+        row, slot = look_up(names.data, begin, n, wanted, slots, hashes, start, size, arena)
+        if row < 0:
+            row = free[added]
+            hashes[row], start[row], size[row] = wanted, arena_used, n
+            for j in range(n):
+                arena[arena_used + j] = names.data[begin + j]
+            arena_used += n
+            slots[slot] = row + 1
+            new[added] = row
+            added += 1
+        out[i] = row
+    return added, arena_used
+
+
+@kernel
+def rebuild(
+    rows: NDArray[np.int64], slots: NDArray[np.int64], hashes: NDArray[np.uint64],
+    start: NDArray[np.int64], size: NDArray[np.int32], old: NDArray[np.uint8], arena: NDArray[np.uint8],
+) -> int:
+    """Lay the names of `rows` into an empty arena and enter them into an empty table; the arena's end."""
     mask = np.uint64(len(slots) - 1)
+    used = 0
     for i in range(len(rows)):
-        at = hashes[rows[i]] & mask
+        row = rows[i]
+        for j in range(size[row]):
+            arena[used + j] = old[start[row] + j]
+        start[row] = used
+        used += size[row]
+        at = hashes[row] & mask
         while slots[at] != 0:
             at = (at + np.uint64(1)) & mask
-        slots[at] = rows[i] + 1
+        slots[at] = row + 1
+    return used
 
 
 class Names:
-    """Names with a row number each; rows that are given back are used again.
+    """Names with a row number each; rows that are given back are used again, the last one first.
 
     >>> from pipeline.events.strings import pack
     >>> names = Names()
-    >>> [int(row) for row in names.rows(pack(["a", "b", "a", None]))[0]]
-    [0, 1, 0, -1]
-    >>> names.name(1)
-    'b'
+    >>> rows, new = names.rows(pack(["a", "b", "a", None]))
+    >>> rows.tolist(), new.tolist(), names.name(1)
+    ([0, 1, 0, -1], [0, 1], 'b')
     """
 
     def __init__(self) -> None:
@@ -100,25 +135,29 @@ class Names:
     def __len__(self) -> int:
         return self.rows_used - len(self.free)
 
-    def rows(self, names: Strings) -> tuple[NDArray[np.int64], list[int]]:
+    def rows(self, names: Strings) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """The row of each name (-1 where absent), and the rows that are new, in order of first appearance."""
         out = np.empty(len(names.offset), np.int64)
-        new: list[int] = []
-        if self._find(names, out):
-            for i in np.flatnonzero((out < 0) & (names.length >= 0)):
-                begin, length = int(names.offset[i]), int(names.length[i])
-                known = self.row(names.data[begin : begin + length].tobytes())
-                out[i] = known if known is not None else self._add(names.data[begin : begin + length])
-                if known is None:
-                    new.append(int(out[i]))
-        return out, new
+        unknown, room = find_rows(names, self.slots, self.hashes, self.start, self.size, self.arena, out)
+        if not unknown:
+            return out, np.zeros(0, np.int64)
+        self._make_room(unknown, room)
+        free = np.array(self.free[: -unknown - 1 : -1] + list(range(self.rows_used, self.rows_used + unknown)), np.int64)
+        new = np.empty(unknown, np.int64)
+        added, self.arena_used = add_rows(
+            names, self.slots, self.hashes, self.start, self.size, self.arena, self.arena_used, free, out, new
+        )
+        taken = min(added, len(self.free))
+        del self.free[len(self.free) - taken :]
+        self.rows_used += added - taken
+        return out, new[:added]
 
-    def row(self, name: bytes) -> int | None:
+    def row(self, name: str) -> int | None:
         """The row of one name, or None."""
-        one = np.frombuffer(name, np.uint8)
-        out = np.empty(1, np.int64)
-        self._find(Strings(one, np.zeros(1, np.int64), np.array([len(one)], np.int32)), out)
-        return int(out[0]) if out[0] >= 0 else None
+        one = pack([name])
+        row, _ = look_up(one.data, 0, len(one.data), hash_bytes(one.data, 0, len(one.data)),
+                         self.slots, self.hashes, self.start, self.size, self.arena)
+        return int(row) if row >= 0 else None
 
     def name(self, row: int) -> str:
         """The name of a row."""
@@ -129,66 +168,38 @@ class Names:
         """The rows in use, ascending."""
         return np.flatnonzero(self.size[: self.rows_used] >= 0)
 
-    def put(self, row: int, name: bytes) -> None:
-        """Enter a name at a given row (restoring a snapshot); rows between are left free."""
-        self._grow_rows(row + 1)
-        self.free += range(self.rows_used, row)
-        self.rows_used = max(self.rows_used, row + 1)
+    def put(self, row: int, name: str) -> None:
+        """Enter a name at a given row (restoring a snapshot); rows that are passed over are free."""
         if row in self.free:
             self.free.remove(row)
-        self._enter(row, np.frombuffer(name, np.uint8))
+        else:
+            self.free += range(self.rows_used, row)
+        one = pack([name])
+        self._make_room(row + 1 - self.rows_used, len(one.data))
+        self.rows_used = max(self.rows_used, row + 1)
+        none = np.full(1, -1, np.int64)
+        _, self.arena_used = add_rows(one, self.slots, self.hashes, self.start, self.size, self.arena, self.arena_used,
+                                      np.array([row], np.int64), none, none.copy())
 
     def give_back(self, rows: NDArray[np.int64]) -> None:
         """Forget the names of some rows; the rows are handed out again."""
         self.size[rows] = -1
-        self.free += [int(r) for r in rows[::-1]]
-        live = self.live()
-        arena = np.zeros(max(1024, 2 * int(self.size[live].sum())), np.uint8)
-        used = 0
-        for r in live:
-            length = int(self.size[r])
-            arena[used : used + length] = self.arena[self.start[r] : self.start[r] + length]
-            self.start[r] = used
-            used += length
-        self.arena, self.arena_used = arena, used
-        self._rebuild(len(self.slots))
+        self.free += rows[::-1].tolist()
+        self._rebuild(len(self.slots), max(1024, 2 * int(np.maximum(self.size, 0).sum())))
 
-    def _find(self, names: Strings, out: NDArray[np.int64]) -> int:
-        return int(
-            find_rows(names.data, names.offset, names.length, self.slots, self.hashes, self.start, self.size, self.arena, out)
-        )
-
-    def _add(self, name: NDArray[np.uint8]) -> int:
-        if self.free:
-            row = self.free.pop()
-        else:
-            row = self.rows_used
-            self._grow_rows(row + 1)
-            self.rows_used += 1
-        self._enter(row, name)
-        return row
-
-    def _enter(self, row: int, name: NDArray[np.uint8]) -> None:
-        if self.arena_used + len(name) > len(self.arena):
-            arena = np.zeros(2 * (self.arena_used + len(name)), np.uint8)
-            arena[: self.arena_used] = self.arena[: self.arena_used]
-            self.arena = arena
-        self.arena[self.arena_used : self.arena_used + len(name)] = name
-        self.start[row], self.size[row] = self.arena_used, len(name)
-        self.hashes[row] = hash_bytes(name, 0, len(name))
-        self.arena_used += len(name)
-        if 2 * (len(self) + 1) > len(self.slots):
-            self._rebuild(4 * len(self.slots))
-        else:
-            place_rows(np.array([row], np.int64), self.slots, self.hashes)
-
-    def _grow_rows(self, needed: int) -> None:
+    def _make_room(self, more: int, room: int) -> None:
+        needed = self.rows_used + max(more, 0)
         if needed > len(self.hashes):
-            room = max(needed, 2 * len(self.hashes))
-            self.hashes = np.concatenate([self.hashes, np.zeros(room - len(self.hashes), np.uint64)])
-            self.start = np.concatenate([self.start, np.zeros(room - len(self.start), np.int64)])
-            self.size = np.concatenate([self.size, np.full(room - len(self.size), -1, np.int32)])
+            add = max(needed, 2 * len(self.hashes)) - len(self.hashes)
+            self.hashes = np.concatenate([self.hashes, np.zeros(add, np.uint64)])
+            self.start = np.concatenate([self.start, np.zeros(add, np.int64)])
+            self.size = np.concatenate([self.size, np.full(add, -1, np.int32)])
+        slots = len(self.slots)
+        while 2 * needed > slots:
+            slots *= 2
+        if slots > len(self.slots) or self.arena_used + room > len(self.arena):
+            self._rebuild(slots, max(len(self.arena), 2 * (self.arena_used + room)))
 
-    def _rebuild(self, slots: int) -> None:
-        self.slots = np.zeros(slots, np.int64)
-        place_rows(self.live(), self.slots, self.hashes)
+    def _rebuild(self, slots: int, room: int) -> None:
+        self.slots, old, self.arena = np.zeros(slots, np.int64), self.arena, np.zeros(room, np.uint8)
+        self.arena_used = int(rebuild(self.live(), self.slots, self.hashes, self.start, self.size, old, self.arena))
