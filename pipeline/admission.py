@@ -18,6 +18,7 @@ from pipeline.kernels.compiled import kernel
 
 @kernel
 def admit(
+    kind: int,
     ts: NDArray[np.int64],
     agent: NDArray[np.int64],
     newest: NDArray[np.int64],
@@ -29,17 +30,17 @@ def admit(
     """Mark rows that are late and rows before which their agent begins afresh; how many rows are marked.
 
     ts, agent         int64[n] µs, state row
-    newest            int64[agents], µs + 1 of the agent's newest row of this kind, 0 none; changed
+    newest            int64[agents, kinds], µs + 1 of the agent's newest row of each kind, 0 none; changed
     lateness, forget  µs
     """
     marked = 0
     for i in range(len(ts)):
         a = agent[i]
         at = ts[i] + 1
-        late[i] = newest[a] != 0 and at < newest[a] - lateness
-        afresh[i] = newest[a] != 0 and at > newest[a] + forget
+        late[i] = newest[a, kind] != 0 and at < newest[a, kind] - lateness
+        afresh[i] = newest[a, kind] != 0 and at > newest[a, kind] + forget
         if late[i] or afresh[i]:
             marked += 1
-        if at > newest[a]:
-            newest[a] = at
+        if at > newest[a, kind]:
+            newest[a, kind] = at
     return marked

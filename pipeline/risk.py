@@ -88,6 +88,7 @@ class Wanted(NamedTuple):
     score_terms   float64[room, detectors + 2]: nats of each detector, agreement, silence
     score_last    int64[room, 3]: newest event of each kind, µs + 1, 0 = none yet
     score_run     int64[room, 2]: run and episode known at that row, -1 none
+    score_proofs  int64[room, detectors, 2]: of each detector how many pieces of evidence so far, and µs + 1 of the last
     proof_at      int64[room], which row; proof_detector which detector; proof_count the how manieth of that detector
     proof_run     int64[room, 2], as score_run
     """
@@ -97,6 +98,7 @@ class Wanted(NamedTuple):
     score_terms: NDArray[np.float64]
     score_last: NDArray[np.int64]
     score_run: NDArray[np.int64]
+    score_proofs: NDArray[np.int64]
     proof_at: NDArray[np.int64]
     proof_detector: NDArray[np.int64]
     proof_count: NDArray[np.int64]
@@ -109,7 +111,7 @@ def state(detectors: int) -> np.dtype[Any]:
         ("now", "i8"),
         ("first", "i8", (3,)), ("last", "i8", (3,)), ("count", "i8", (3,)),
         ("key", "i8", (detectors,)), ("begun", "i8", (detectors,)), ("ended", "i8", (detectors,)),
-        ("proofs", "i8", (detectors,)), ("proof_ts", "i8", (detectors,)),
+        ("proofs", "i8", (detectors,)), ("proof_ts", "i8", (detectors,)), ("told", "i8", (detectors,)),
         ("named", "u8", (2, PLACES)), ("named_key", "i8", (2, PLACES)),
         ("score", "f8"), ("peak", "f8"), ("peak_ts", "i8"), ("run", "i8"), ("episode", "i8"),
         ("known", "i1"),
@@ -128,6 +130,7 @@ def forget(state: Any, a: int) -> None:
         state[a]["count"][k] = 0
     for d in range(len(state[a]["key"])):
         state[a]["key"][d] = 0
+        state[a]["told"][d] = 0
         state[a]["begun"][d] = 0
         state[a]["ended"][d] = 0
     for side in range(2):
@@ -320,7 +323,7 @@ def fold(
             half = panel.half_life_ms[d]
             key = key_of(strength, ts[i], half)
             new = state[a]["begun"][d] == 0
-            left = 0.0 if new else faded(state[a]["key"][d], ts[i], half)
+            known = 0.0 if new or state[a]["told"][d] == 0 else faded(state[a]["told"][d], ts[i], half)
             if new or at < state[a]["begun"][d]:
                 state[a]["begun"][d] = at
             if at > state[a]["ended"][d]:
@@ -328,7 +331,8 @@ def fold(
             if new or key > state[a]["key"][d]:
                 state[a]["key"][d] = key
             state[a]["known"] = 1
-            if strength >= settings["evidence_floor"] and strength >= left + settings["evidence_step"]:
+            if strength >= settings["evidence_floor"] and strength >= known + settings["evidence_step"]:
+                state[a]["told"][d] = key
                 state[a]["proofs"][d] += 1
                 state[a]["proof_ts"][d] = at
                 wanted.proof_at[proofs] = i
@@ -363,6 +367,9 @@ def fold(
                 wanted.score_last[scores, j] = state[a]["last"][j]
             wanted.score_run[scores, 0] = state[a]["run"] - 1
             wanted.score_run[scores, 1] = state[a]["episode"] - 1
+            for d in range(detectors):
+                wanted.score_proofs[scores, d, 0] = state[a]["proofs"][d]
+                wanted.score_proofs[scores, d, 1] = state[a]["proof_ts"][d]
             scores += 1
     counts[0], counts[1] = scores, proofs
     return len(kind)

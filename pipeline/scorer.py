@@ -141,7 +141,7 @@ class Scorer:
         self.risks = np.zeros(0, risk.state(len(self.seats)))
         self.alerts = np.zeros(0, alerts.STATE)
         self.rings = np.zeros(0, causes.STATE)
-        self.newest = np.zeros((len(KINDS), 0), np.int64)
+        self.newest = np.zeros((0, len(KINDS)), np.int64)
         self.dirty = np.zeros(0, np.bool_)
         self.wanted = self._wanted()
         self.tidy_at = ROOM
@@ -171,9 +171,9 @@ class Scorer:
         return outcome
 
     def final(self) -> Iterator[dict[str, Any]]:
-        """The score of every agent as of its newest event, in order of agents' rows."""
+        """The score of every agent as of its newest event, in the order of their names."""
         live, terms = np.zeros(len(self.seats)), np.zeros(len(self.seats) + 2)
-        for a in self.agents.live().tolist():
+        for a in sorted(self.agents.live().tolist(), key=self.agents.name):
             state = self.risks[a]
             if not state["now"]:
                 continue
@@ -200,7 +200,7 @@ class Scorer:
         out = []
         for part in batch.parts:
             rows, new = self.agents.rows(part.common.agent) if part else (np.zeros(0, np.int64), np.zeros(0, np.int64))
-            self._grow(self.agents.rows_used)
+            self.grow(self.agents.rows_used)
             for row in new.tolist():
                 name = self.agents.name(row)
                 self.registry.seat(name, row)
@@ -221,11 +221,11 @@ class Scorer:
                 continue
             late, afresh = np.zeros(len(part), np.bool_), np.zeros(len(part), np.bool_)
             lateness = round(self.tuning.scorer.lateness_s * 1e6)
-            if not admit(part.common.ts, rows[k], self.newest[k], lateness, risk.FORGET_US, late, afresh):
+            if not admit(k, part.common.ts, rows[k], self.newest, lateness, risk.FORGET_US, late, afresh):
                 continue
             if late.any():
                 for i in np.flatnonzero(late).tolist():
-                    outcome.late.append(self._late(part, i, int(self.newest[k][rows[k][i]]) - 1))
+                    outcome.late.append(self._late(part, i, int(self.newest[rows[k][i], k]) - 1))
                 self.account.late[k] += int(late.sum())
                 kept = np.flatnonzero(~late)
                 place = np.cumsum(~late) - 1
@@ -464,7 +464,7 @@ class Scorer:
             self.incidents[self.agents.name(row)] = int(self.alerts[row]["incident"])
         for array in [*self.states, self.risks, self.alerts, self.rings]:
             array[rows] = np.zeros((), array.dtype)
-        self.newest[:, rows] = 0
+        self.newest[rows] = 0
         self.dirty[rows] = True
         if len(rows):
             self.agents.give_back(rows)
@@ -474,7 +474,7 @@ class Scorer:
             if 2 * len(unused) > len(names):
                 names.give_back(unused)
 
-    def _grow(self, needed: int) -> None:
+    def grow(self, needed: int) -> None:
         """Make room for as many agents."""
         if needed <= self.room:
             return
@@ -484,7 +484,7 @@ class Scorer:
         self.risks = np.concatenate([self.risks, np.zeros(more, self.risks.dtype)])
         self.alerts = np.concatenate([self.alerts, np.zeros(more, self.alerts.dtype)])
         self.rings = np.concatenate([self.rings, np.zeros(more, self.rings.dtype)])
-        self.newest = np.concatenate([self.newest, np.zeros((len(KINDS), more), np.int64)], axis=1)
+        self.newest = np.concatenate([self.newest, np.zeros((more, len(KINDS)), np.int64)])
         self.dirty = np.concatenate([self.dirty, np.zeros(more, np.bool_)])
         self.room = room
 

@@ -154,10 +154,13 @@ class Names:
 
     def row(self, name: str) -> int | None:
         """The row of one name, or None."""
-        one = pack([name])
-        row, _ = look_up(one.data, 0, len(one.data), hash_bytes(one.data, 0, len(one.data)),
-                         self.slots, self.hashes, self.start, self.size, self.arena)
-        return int(row) if row >= 0 else None
+        out = np.empty(1, np.int64)
+        find_rows(pack([name]), self.slots, self.hashes, self.start, self.size, self.arena, out)
+        return int(out[0]) if out[0] >= 0 else None
+
+    def number(self, name: str) -> int:
+        """The row of one name; it is given one if it has none."""
+        return int(self.rows(pack([name]))[0][0])
 
     def name(self, row: int) -> str:
         """The name of a row."""
