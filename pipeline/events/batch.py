@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ from pipeline.events.codes import KINDS
 from pipeline.events.columns import Command, Common, Flow, Gpu
 from pipeline.events.strings import Strings, concat, take
 
-Columns = TypeVar("Columns", Common, Flow, Gpu, Command)
+Columns = TypeVar("Columns", bound=Common | Flow | Gpu | Command)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,22 +47,25 @@ def of_kind(kind: int, part: Part) -> Batch:
     """A batch of one kind, in the order of its rows."""
     parts: list[Part | None] = [None] * len(KINDS)
     parts[kind] = part
-    return Batch((parts[0], parts[1], parts[2]), np.full(len(part), kind, np.uint8), np.arange(len(part), dtype=np.int64))
+    rows = np.arange(len(part), dtype=np.int64)
+    return Batch((parts[0], parts[1], parts[2]), np.full(len(part), kind, np.uint8), rows)
 
 
 def select(columns: Columns, rows: NDArray[np.intp] | slice) -> Columns:
     """Some rows of every column."""
     at = np.arange(len(columns[0] if not isinstance(columns[0], Strings) else columns[0].length))[rows]
-    return type(columns)(*(take(c, at) if isinstance(c, Strings) else c[rows] for c in columns))
+    made = type(columns)._make(take(c, at) if isinstance(c, Strings) else c[rows] for c in columns)
+    return cast(Columns, made)
 
 
 def join(many: list[Columns]) -> Columns:
     """Columns of several parts one after another."""
     if len(many) == 1:
         return many[0]
-    return type(many[0])(
-        *(concat(list(c)) if isinstance(c[0], Strings) else np.concatenate(c) for c in zip(*many, strict=True))
+    made = type(many[0])._make(
+        concat(list(c)) if isinstance(c[0], Strings) else np.concatenate(c) for c in zip(*many, strict=True)
     )
+    return cast(Columns, made)
 
 
 def select_part(part: Part, rows: NDArray[np.intp] | slice) -> Part:

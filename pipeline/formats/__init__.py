@@ -8,14 +8,19 @@ Nothing else has to know of it.
 
 A format of lines has
 
-    decode        (data: bytes | memoryview, source: int, position: int) -> Decoded: one whole message
-    decode_lines  (data: bytes | memoryview, source: int, position: int) -> Decoded: a stretch of a file, cut at line ends;
-                  one line more or less in it changes no other line's rows
+    decode        (data: bytes | memoryview, source: int, position: int) -> Decoded
+                  one whole message
+    decode_lines  (data: uint8[], size: int, source: int, position: int) -> Decoded
+                  data[:size] is a stretch of a file, cut at line ends; one line more or less in it changes no other
+                  line's rows. The batch may keep `data` for its strings and use what is free behind `size`: ROOM
+                  bytes or more
 
 and a format that needs the whole file
 
-    unreadable    (path: Path) -> str | None: why the file cannot be opened as this format, before any work
-    read          (path: Path, source: int, rows: int) -> Iterator[Decoded]: batches of at most `rows` rows, streamed
+    count_rows    (path: Path) -> int
+                  how many rows it holds; InputError where it cannot be opened as this format, before any work
+    read          (path: Path, source: int, rows: int) -> Iterator[Decoded]
+                  batches of at most `rows` rows, streamed
 
 `source` is an index that the rim keeps and `position` that of the first line in it; both come back with every row. A
 row that cannot be read never stops the others: it comes back as Rejected. Nothing here raises for what the bytes say.
@@ -63,5 +68,13 @@ class Decoded(NamedTuple):
 KEPT_BYTES = 2048
 """How much of a rejected line is kept: enough to see what it is, too little to fill a disk."""
 
+ROOM = 64
+"""How many bytes are free behind the lines in a buffer, so that kernels may look at many at once at the end."""
+
 LINE_BYTES = 1 << 20
 """The longest line that is read; Kafka's own default for a message is the same megabyte."""
+
+
+def too_long(size: int) -> str:
+    """The sentence about a line that is too long."""
+    return f"expected a line of at most {LINE_BYTES} bytes, got {size}"
