@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -76,6 +76,8 @@ def parser() -> argparse.ArgumentParser:
         added.add_argument("inputs", nargs="+", metavar="INPUT",
                            help="a file, a folder of files, or - for the standard input")
         added.add_argument("--strict", action="store_true", help="exit 1 when a row was rejected")
+        added.add_argument("--quiet", action="store_true", help="no progress on stderr")
+        takes_config(added)
 
     demo = command("demo", run_demo, "make a small synthetic lab, replay it, and tell the worst agent's story")
     demo.add_argument("--out", type=Path, metavar="DIR", help="where to keep it (default: a new temporary folder)")
@@ -83,17 +85,17 @@ def parser() -> argparse.ArgumentParser:
     replay = command("replay", run_replay, "recorded events in, one risk score per agent out")
     takes_inputs(replay)
     replay.add_argument("--registry", type=Path, metavar="FILE", help="what is declared about the agents (NDJSON)")
-    takes_config(replay)
     replay.add_argument("--out", type=Path, metavar="DIR", help="write scores, evidence, alerts and the summary here")
     replay.add_argument("--sink", action="append", default=[], metavar="NAME=TARGET",
                         help="write somewhere else too; may be repeated. A NAME that is none lists what there is")
     replay.add_argument("--replace", action="store_true", help="write over the result of an earlier run")
-    replay.add_argument("--quiet", action="store_true", help="no progress on stderr")
     takes_json(replay, "the summary")
 
     explain = command("explain", run_explain, "tell one agent's story: its score over time, its terms, its evidence")
     explain.add_argument("folder", type=Path, metavar="DIR", help="what `agentrisk replay --out` wrote")
     explain.add_argument("agent", metavar="AGENT", help="its name, a pattern, or an end of the name that only it has")
+    explain.add_argument("--most", type=int, default=40, metavar="N", help="pieces of evidence to show (default 40)")
+    takes_json(explain, "the story")
 
     check = command("check", run_check, "read inputs, count, and show what is rejected and why")
     takes_inputs(check)
@@ -142,31 +144,31 @@ def run_config(options: argparse.Namespace) -> int:
 
 def run_detectors(options: argparse.Namespace) -> int:
     """Print what each detector looks for."""
-    from pipeline import tables
+    from pipeline import reports
 
-    found = tables.detectors(configured(options))
+    found = reports.detectors(configured(options))
     if options.json:
         print(as_json(found), end="")
     else:
-        tables.show_detectors(found, console())
+        reports.show_detectors(found, console())
     return DONE
 
 
 def run_check(options: argparse.Namespace) -> int:
     """Read, count, and show what is rejected."""
-    from pipeline import replay, tables
+    from pipeline import replay, reports
 
-    found = replay.check(options.inputs)
+    found = replay.check(options.inputs, configured(options), None if options.quiet else sys.stderr)
     if options.json:
         print(as_json(found), end="")
     else:
-        tables.show_check(found, console())
+        reports.show_check(found, console())
     return FAILED if options.strict and found["account"]["rejected"] else DONE
 
 
 def run_replay(options: argparse.Namespace) -> int:
     """Recorded events in, one risk score per agent out."""
-    from pipeline import replay, tables
+    from pipeline import replay, reports
 
     sinks = ([f"files={options.out}"] if options.out else []) + options.sink
     if not sinks:
@@ -183,7 +185,7 @@ def run_replay(options: argparse.Namespace) -> int:
         print(as_json(summary), end="")
     else:
         to_stderr = any(sink.startswith("stdout=") for sink in sinks)
-        tables.show_summary(summary, console(stderr=to_stderr), folder=options.out)
+        reports.show_summary(summary, console(stderr=to_stderr), folder=options.out)
     return FAILED if options.strict and summary["account"]["rejected"] else DONE
 
 
@@ -191,7 +193,14 @@ def run_explain(options: argparse.Namespace) -> int:
     """Tell one agent's story."""
     from pipeline import story
 
-    story.tell(options.folder, options.agent, console())
+    told = story.read(options.folder, options.agent)
+    if options.json:
+        print(as_json(story.as_json(told)), end="")
+    else:
+        from pipeline import telling
+
+        out = console()
+        show_drawn(telling.tell(told, width=out.width, colour=out.is_terminal and not out.no_color, most=options.most))
     return DONE
 
 
@@ -220,11 +229,22 @@ def console(stderr: bool = False) -> Console:
     return Console(stderr=stderr, highlight=False, markup=False, emoji=False)
 
 
-def as_json(value: object) -> str:
+def as_json(value: Mapping[str, object]) -> str:
     """JSON for machines, through the gate that everything passes which leaves."""
     from pipeline.sinks import _gate
 
-    return _gate.line({"": value} if not isinstance(value, dict) else value).decode()
+    return _gate.line(value).decode()
+
+
+def show_drawn(drawing: str) -> None:
+    """Print a drawing, with plain characters where the output has no others."""
+    from pipeline.drawing import ascii_only
+
+    try:
+        drawing.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        drawing = ascii_only(drawing).encode("ascii", "replace").decode()
+    print(drawing)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,8 @@ Settings stand beside what they tune. Each table of the file is the `Settings` s
     [risk]                    pipeline.risk.Settings
     [alerts]                  pipeline.alerts.Settings
     [scorer]                  pipeline.scorer.Settings
+    [reading]                 pipeline.reading.Settings
+    [merge]                   pipeline.merge.Settings
     [detectors.pool_session]  pipeline.detectors.pool_session.Settings, and so for every detector found
 
 The environment says the same with two underscores between the names, and wins over the file:
@@ -29,13 +31,15 @@ import msgspec
 import orjson
 
 import pipeline.detectors
-from pipeline import alerts, risk, scorer
+from pipeline import alerts, merge, reading, risk, scorer
 from pipeline.errors import ConfigError
 from pipeline.plugins import discover
 
 ENVIRONMENT = "AGENTRISK_"
 OTHER_VARIABLES = ("AGENTRISK_CACHE_DIR",)
 COMMENT_WIDTH = 100
+WITHOUT_EFFECT = ("reading", "merge")
+"""Tables that change how fast and in how much memory, never a result."""
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,6 +53,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     risk: risk.Settings
     alerts: alerts.Settings
     scorer: scorer.Settings
+    reading: reading.Settings
+    merge: merge.Settings
     detectors: Mapping[str, msgspec.Struct]
 
     def tree(self) -> dict[str, Any]:
@@ -60,8 +66,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         return tree
 
     def digest(self) -> str:
-        """Sixteen hexadecimal digits that differ whenever a setting does."""
-        return hashlib.sha256(orjson.dumps(self.tree(), option=orjson.OPT_SORT_KEYS)).hexdigest()[:16]
+        """Sixteen hexadecimal digits that differ whenever a setting does that can change a score."""
+        telling = {table: settings for table, settings in self.tree().items() if table not in WITHOUT_EFFECT}
+        return hashlib.sha256(orjson.dumps(telling, option=orjson.OPT_SORT_KEYS)).hexdigest()[:16]
 
 
 def tables() -> dict[str, type[msgspec.Struct]]:
@@ -70,6 +77,8 @@ def tables() -> dict[str, type[msgspec.Struct]]:
         "risk": risk.Settings,
         "alerts": alerts.Settings,
         "scorer": scorer.Settings,
+        "reading": reading.Settings,
+        "merge": merge.Settings,
     }
     for name, detector in discover(pipeline.detectors).items():
         found[f"detectors.{name}"] = detector.Settings

@@ -13,13 +13,14 @@ else, so that no secret and no control character leaves.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal, Protocol, TypeAlias
 
-Stream: TypeAlias = Literal["scores", "evidence", "alerts", "rejected"]
+Stream: TypeAlias = Literal["scores", "evidence", "alerts", "rejected", "agents"]
 Record: TypeAlias = Mapping[str, Any]
 
-STREAMS: Final[tuple[Stream, ...]] = ("scores", "evidence", "alerts", "rejected")
+STREAMS: Final[tuple[Stream, ...]] = ("scores", "evidence", "alerts", "rejected", "agents")
+"""`agents` is the final record of each agent, the others come as the walk goes on."""
 
 
 class Sink(Protocol):
@@ -28,8 +29,8 @@ class Sink(Protocol):
     def write(self, stream: Stream, records: Sequence[Record]) -> None:
         """Take records of one stream, in order."""
 
-    def finish(self, agents: Iterable[Record], summary: Record) -> None:
-        """All has been written: the final record of each agent, and the summary."""
+    def finish(self, summary: Record) -> None:
+        """All has been written; the summary says what."""
 
     def close(self) -> None:
         """Let go of the destination; called once, also after an error. What `finish` did not see is unfinished."""

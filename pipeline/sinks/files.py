@@ -1,8 +1,8 @@
 """A folder of NDJSON files and a summary: what `explain` reads.
 
 ```
-DIR/scores.ndjson  evidence.ndjson  alerts.ndjson  rejected.ndjson     as the walk goes on
-DIR/agents.ndjson  summary.json                                        at the end; summary.json last, in one step
+DIR/scores.ndjson  evidence.ndjson  alerts.ndjson  rejected.ndjson  agents.ndjson     as records come
+DIR/summary.json                                                                      at the end, in one step
 ```
 
 A folder without summary.json is the result of a run that did not end.
@@ -11,7 +11,7 @@ A folder without summary.json is the result of a run that did not end.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -23,7 +23,7 @@ TARGET: Final = "DIR"
 
 SUMMARY: Final = "summary.json"
 UNFINISHED: Final = ".summary.json.tmp"
-NAMES: Final = frozenset({*(f"{stream}.ndjson" for stream in STREAMS), "agents.ndjson", SUMMARY, UNFINISHED})
+NAMES: Final = frozenset({*(f"{stream}.ndjson" for stream in STREAMS), SUMMARY, UNFINISHED})
 BUFFER: Final = 1 << 20
 """Bytes gathered before they are written; whole lines only, so that a reader beside us never sees half a record."""
 
@@ -70,13 +70,10 @@ class Files:
             waiting = waiting[self.open[stream].write(waiting) :]
         self.waiting[stream] = bytearray()
 
-    def finish(self, agents: Iterable[Record], summary: Record) -> None:
-        """Write agents.ndjson, then summary.json by a rename: it is there whole or not at all."""
+    def finish(self, summary: Record) -> None:
+        """Write summary.json by a rename: it is there whole or not at all."""
         for stream in self.open:
             self.flush(stream)
-        with (self.folder / "agents.ndjson").open("wb") as file:
-            for agent in agents:
-                file.write(_gate.line(agent))
         with (self.folder / UNFINISHED).open("wb") as file:
             file.write(_gate.line(summary))
             file.flush()

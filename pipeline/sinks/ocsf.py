@@ -7,7 +7,7 @@ score, its terms, the run and the episode stand under `unmapped`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -121,7 +121,7 @@ class Ocsf:
             self.file.write(_gate.lines(finding(alert) for alert in records))
             self.file.flush()
 
-    def finish(self, agents: Iterable[Record], summary: Record) -> None:
+    def finish(self, summary: Record) -> None:
         """Nothing is left to say."""
 
     def close(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from pipeline.errors import UsageError
@@ -33,7 +33,7 @@ class Stdout:
             sys.stdout.buffer.write(_gate.lines(records))
             sys.stdout.buffer.flush()
 
-    def finish(self, agents: Iterable[Record], summary: Record) -> None:
+    def finish(self, summary: Record) -> None:
         """Nothing is left to say."""
 
     def close(self) -> None:

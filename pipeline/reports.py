@@ -1,4 +1,4 @@
-"""What the commands print for people, 80 columns wide: the riskiest agents, the account, the detectors, a check."""
+"""What the commands print for people, 80 columns wide: a replay's end, a check, the detectors."""
 
 from __future__ import annotations
 
@@ -15,12 +15,18 @@ from rich.text import Text
 
 import pipeline.detectors
 from pipeline.config import Config, bare
-from pipeline.drawing import clock, span
+from pipeline.drawing import span
 from pipeline.events.codes import KINDS
 from pipeline.plugins import discover
+from pipeline.shell.redact import redact
 from pipeline.shell.show import neutral
+from pipeline.table import riskiest
 
-STYLES = {0: "", 50: "yellow", 70: "bright_red", 90: "bold red"}
+RAW = 200
+"""Characters of a rejected row that are shown."""
+
+REASONS = 5
+"""Kinds of rejection that the end of a replay names; `agentrisk check` shows all."""
 
 
 def table(*columns: tuple[str, str]) -> Table:
@@ -37,45 +43,21 @@ def table(*columns: tuple[str, str]) -> Table:
 
 def show_summary(summary: Mapping[str, Any], console: Console, folder: Path | None = None) -> None:
     """The riskiest agents, the account, and how to look further."""
-    titles = {name: detector.TITLE for name, detector in discover(pipeline.detectors).items()}
-    riskiest = [record for record in summary["riskiest"] if record["peak"]["score"] >= 1]
-    if riskiest:
-        made = table(("agent", "wide"), ("peak", "right"), ("at (UTC)", "left"), ("now", "right"), ("why, at the peak", "wide"))
-        for record in riskiest:
-            peak = record["peak"]
-            made.add_row(neutral(record["agent"]), Text(f"{peak['score']:.0f}", STYLES[level(peak["score"])]),
-                         clock(peak["ts"], date=True)[5:], f"{record['score']:.0f}", reasons(peak["terms"], titles))
-        console.print(made)
+    risen = [record for record in summary["riskiest"] if record["peak"]["score"] >= 1]
+    if risen:
+        console.print(Text.from_ansi(riskiest(risen, width=min(console.width, 120), colour=console.is_terminal and not console.no_color)))
     else:
-        console.print("No agent's score ever rose.")
+        console.print("No agent's score rose.")
+    levels, seconds = summary["levels"], summary["seconds"]
     console.print()
-    levels = summary["levels"]
-    console.print(f"{summary['agents']:,} agents; ever reached 50: {levels['50']:,}, 70: {levels['70']:,}, 90: {levels['90']:,}")
+    console.print(f"{summary['agents']:,} agents; scores that ever reached 50: {levels['50']:,}, 70: {levels['70']:,}, "
+                  f"90: {levels['90']:,}")
     console.print(account_line(summary["account"]))
-    for reason, count in list(summary["rejected_by_reason"].items())[:5]:
-        console.print(Text(f"  {count:,} x {neutral(reason)}", overflow="fold"))
-    console.print(f"{summary['events_per_second']:,.0f} events/s over {span(summary['seconds'])}")
-    if folder is not None and riskiest:
-        console.print(Text(f"Look further: agentrisk explain {folder} {neutral(riskiest[0]['agent'])}"), soft_wrap=True)
-
-
-def level(score: float) -> int:
-    """The highest level at or below a score.
-
-    >>> level(69.9)
-    50
-    """
-    return max((mark for mark in (50, 70, 90) if score >= mark), default=0)
-
-
-def reasons(terms: Mapping[str, float], titles: Mapping[str, str]) -> str:
-    """The terms that speak, the strongest first.
-
-    >>> reasons({"probing": 2.0, "pool_session": 5.1, "agreement": 0.0}, {"pool_session": "mining pool session"})
-    'mining pool session 5.1, probing 2.0'
-    """
-    spoken = sorted(((nats, name) for name, nats in terms.items() if nats >= 0.05), reverse=True)
-    return ", ".join(f"{titles.get(name, name)} {nats:.1f}" for nats, name in spoken)
+    for reason, count in list(summary["rejected_by_reason"].items())[:REASONS]:
+        console.print(wrapped(f"{count:,} x {neutral(reason)}", 2))
+    console.print(f"{summary['events_per_second']:,.0f} events/s over {span(seconds)}")
+    if folder is not None and risen:
+        console.print(Text(f"Look further: agentrisk explain {folder} {neutral(risen[0]['agent'])}"), soft_wrap=True)
 
 
 def account_line(account: Mapping[str, Any]) -> str:
@@ -97,9 +79,15 @@ def show_check(found: Mapping[str, Any], console: Console) -> None:
     for entry in found["inputs"]:
         made.add_row(neutral(entry["source"]), *(f"{entry[kind]:,}" for kind in (*KINDS, "registry", "rejected", "bytes")))
     console.print(made)
+    if found["registry"]["files"]:
+        console.print(Text(f"registry: {found['registry']['entries']:,} entries in "
+                           f"{', '.join(map(neutral, found['registry']['files']))}"))
     for entry in found["rejected"]:
         console.print(Text(f"{entry['count']:,} x {neutral(entry['reason'])}"))
-        console.print(Text(f"    first: {neutral(entry['source'])}, {entry['position']}: {neutral(entry['raw'])[:200]}"))
+        console.print(wrapped(f"first: {neutral(entry['source'])}, {entry['position']}: {neutral(redact(entry['raw']))[:RAW]}", 4))
+    for entry in found["skipped"]:
+        console.print(Text(f"not read: {neutral(entry['source'])}: {neutral(entry['reason'])}"))
+    console.print("read {read:,} = accepted {accepted:,} + rejected {rejected:,}".format(**found["account"]))
 
 
 # ---------------------------------------------------------------- detectors
