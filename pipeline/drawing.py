@@ -136,6 +136,19 @@ def ascii_only(drawn: str) -> str:
     return drawn.translate(str.maketrans(_DRAWN, _PLAIN))
 
 
+def printable(drawn: str, encoding: str | None) -> str:
+    """The drawing as a stream of this encoding can take it.
+
+    >>> printable("│ é", "ascii"), printable("│ é", "utf-8")
+    ('| ?', '│ é')
+    """
+    try:
+        drawn.encode(encoding or "utf-8")
+    except (UnicodeEncodeError, LookupError):
+        return ascii_only(drawn).encode("ascii", "replace").decode()
+    return drawn
+
+
 def _dot(score: float, height: int) -> int:
     """Which row of dots a score lies on, from below."""
     return round(min(max(score, 0.0), 100.0) / 100 * (height * 4 - 1))
