@@ -1,30 +1,30 @@
-"""Work that was not declared: what a GPU does against what the registry says it is for.
+r"""Work that was not declared: what a GPU does against what the registry says it is for.
 
 Under a declaration of `none` any sustained work speaks. Under `inference` only training does. Nothing is said where
 nothing was declared, nor under `training` and `any`.
 
 A stretch of work of one GPU:
 
-    util    ____/~~~~~~\_/~~~~~~~~~~~~~~~\____     mean over half a minute, or over four samples where they come slower
-                 |<----- stretch ------>|          from where the mean reaches `work` to where it falls under 0.7 of that
+    util    ____/~~~~~~\_/~~~~~~~~~~~~~~~\____     mean over half a minute, over four samples where they come slower
+                 |<----- stretch ------>|          from where the mean reaches `work` to where it falls under 0.7 of it
 
 A hole of more than `gap_s` ends all that is known of the GPU. A row older than the newest of its GPU adds nothing: the
 sample after it already stood for its time.
 
 What tells training from inference, each relative to the card (all are means over the window, H100 figures):
 
-    shape   tensor_active / dram_active. A decode step reads every weight once to make one token of each of B requests:
-            about B / 295 on an H100 (989 Tflop/s over 3.35 TB/s), less with the key-value cache. A forward and backward pass
-            works on thousands of tokens for each weight read. Measured: decode 0.17 and 0.25; training 0.6 (136 M
+    shape   tensor_active / dram_active. A decode step reads every weight once to make one token for each of B requests:
+            about B / 295 on an H100 (989 Tflop/s over 3.35 TB/s), less with the key-value cache. A forward and backward
+            pass works on thousands of tokens for each weight read. Measured: decode 0.17 and 0.25; training 0.6 (136 M
             parameters), 1.1 and 1.6 (3.4 B). Long prompts and diffusion look like training here.
-    links   NVLink bytes/s for each unit of tensor activity. Tensor-parallel layers on n GPUs send about 7 h bytes a token
-            for 24 h² / n operations (h hidden size; Narayanan and others 2021, arXiv 2104.04473, section 3.2): 70 to
-            290 GB/s at full tensor activity of an H100, be it prompt or decode. Gradients are sent once for tens of
+    links   NVLink bytes/s for each unit of tensor activity. Tensor-parallel layers on n GPUs send about 7 h bytes a
+            token for 24 h² / n operations (h hidden size; Narayanan and others 2021, arXiv 2104.04473, section 3.2): 70
+            to 290 GB/s at full tensor activity of an H100, be it prompt or decode. Gradients are sent once for tens of
             thousands of tokens: measured 2, 46 and 51. Replicas on one GPU each send nothing.
     level   how much of the time the GPU works at all, and how long. Inference follows its requests.
 
-Bytes are compared with work done, so the tensor peak of the card matters: that of Hopper and later, known by the model's
-name, is at least three times that of any card before.
+Bytes are compared with work done, so the tensor peak of the card matters: that of Hopper and later, known by the name
+of the model, is at least three times that of any card before.
 
 What it cannot tell: a server that prompts keep saturated for minutes on one GPU, from training on one GPU (both stay
 below a score of 50); training made to look like decoding.
@@ -56,40 +56,77 @@ Steps = tuple[float, float, float, float]
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where the signs begin and what they say.
 
-    Nats are logarithms of two shares: of training and of inference that show the sign while they keep a GPU at work. The
-    shares are argued, not fitted: the recordings to fit on are 4 runs on 8 H100s and a day of 80 inference pods.
+    Nats are logarithms of two shares: of training and of inference that show the sign while they keep a GPU at work.
+    The shares are argued, not fitted: there are 4 runs on 8 H100s and a day of 80 inference pods to fit on.
     """
 
-    # fmt: off
-    half_life_s: Annotated[float, Meta(gt=0, description="seconds; work done stays done, but fades within a shift")] = 14400.0
+    half_life_s: Annotated[
+        float, Meta(gt=0, description="seconds; work done stays done, but fades within a shift")
+    ] = 14400.0
     cap: Annotated[float, Meta(gt=0, le=20, description="nats at most")] = 8.0
-    window_s: Annotated[float, Meta(gt=0, description="seconds, time constant of the means: many training steps, several requests")] = 25.0
+    window_s: Annotated[
+        float, Meta(gt=0, description="seconds, time constant of the means: many training steps, several requests")
+    ] = 25.0
     window_samples: Annotated[float, Meta(gt=0, description="samples; a window spans at least so many")] = 4.0
-    gap_s: Annotated[float, Meta(gt=0, description="seconds without a sample that end what is known: two lost at one a minute")] = 150.0
-    work: Annotated[float, Meta(gt=0, description="share of time in use above which a GPU is at work; inference declared")] = 0.5
-    work_none: Annotated[float, Meta(gt=0, description="the same where no use was declared: above an idle driver")] = 0.03
+    gap_s: Annotated[
+        float, Meta(gt=0, description="seconds without a sample that end what is known: two lost at one a minute")
+    ] = 150.0
+    work: Annotated[
+        float, Meta(gt=0, description="share of time in use from which a GPU is at work, where inference is declared")
+    ] = 0.5
+    work_none: Annotated[
+        float, Meta(gt=0, description="the same where no use is declared: above an idle driver")
+    ] = 0.03
     sustained_s: Annotated[float, Meta(gt=0, description="seconds at work until the signs count in full")] = 60.0
-    sustained_samples: Annotated[float, Meta(gt=0, description="samples at work until the signs count in full")] = 5.0
-    long_s: Annotated[float, Meta(gt=0, description="seconds at work after which length says no more")] = 300.0
-    level: Annotated[float, Meta(description="nats, in use 3/4 of the time: 0.85 of training, 0.07 of inference "
-                                 "(none of 80 pods held 80 % for 2 min in a day: at most 0.037)")] = 2.5
+    sustained_samples: Annotated[float, Meta(gt=0, description="samples at work until they count in full")] = 5.0
+    long_s: Annotated[float, Meta(gt=0, description="seconds at work from which length says no more")] = 300.0
+    level: Annotated[
+        float,
+        Meta(
+            description="nats, in use 3/4 of the time: 0.85 of training, 0.07 of inference (none of 80 pods held 80 % "
+            "for 2 min in a day: at most 0.037)"
+        ),
+    ] = 2.5
     long: Annotated[float, Meta(description="nats more at `long_s`")] = 0.7
     shape_at: Annotated[Steps, Meta(description="tensor_active / dram_active")] = (0.25, 0.4, 0.6, 1.2)
-    shape: Annotated[Steps, Meta(description="nats there: 0.1 of training and 0.7 of inference; alike; 0.3 and 0.09; "
-                                 "0.4 and 0.06")] = (-2.0, 0.0, 1.2, 1.9)
-    gradients: Annotated[float, Meta(description="nats, NVLink used but too little for tensor-parallel layers: 0.55 of "
-                                     "training, 0.05 of inference")] = 2.4
-    links_per_tensor: Annotated[float, Meta(gt=0, description="bytes/s for each unit of tensor activity up to which NVLink "
-                                            "carries gradients; nothing is said from twice that on")] = 60e9
-    before_hopper: Annotated[float, Meta(gt=0, description="`links_per_tensor` times this on other cards: 312 of 989 Tflop/s")] = 0.3
+    shape: Annotated[
+        Steps,
+        Meta(description="nats there: 0.1 of training and 0.7 of inference; alike; 0.3 and 0.09; 0.4 and 0.06"),
+    ] = (-2.0, 0.0, 1.2, 1.9)
+    gradients: Annotated[
+        float,
+        Meta(
+            description="nats, NVLink used too little for tensor-parallel layers: 0.55 of training, 0.05 of inference"
+        ),
+    ] = 2.4
+    links_per_tensor: Annotated[
+        float,
+        Meta(
+            gt=0,
+            description="bytes/s for each unit of tensor activity up to which NVLink has gradients; from twice that "
+            "on it says nothing",
+        ),
+    ] = 60e9
+    before_hopper: Annotated[
+        float, Meta(gt=0, description="`links_per_tensor` times this on earlier and unknown cards: 312 of 989 Tflop/s")
+    ] = 0.3
     alone: Annotated[float, Meta(description="nats less, NVLink silent: 0.45 of training, 0.75 of inference")] = 0.5
-    busy: Annotated[float, Meta(description="nats, 0.6 of the SMs or of the power limit used: 0.6 of training, 0.35 of "
-                                "inference")] = 0.5
-    load_only_cap: Annotated[float, Meta(description="nats at most where tensor or memory activity is unknown: load is not training")] = 2.0
-    none_at: Annotated[Steps, Meta(description="share of time in use where no use was declared")] = (0.02, 0.05, 0.2, 0.5)
-    none: Annotated[Steps, Meta(description="nats there: a tool that looks, a small model, work, any job; innocent at 0.5 is "
-                                "only what the registry forgot, 1 in 900")] = (0.0, 3.0, 5.5, 6.8)
-    # fmt: on
+    busy: Annotated[
+        float, Meta(description="nats, 0.6 of the SMs or of the power limit used: 0.6 of training, 0.35 of inference")
+    ] = 0.5
+    load_only_cap: Annotated[
+        float, Meta(description="nats at most while tensor or memory activity is unknown: load is not training")
+    ] = 2.0
+    none_at: Annotated[
+        Steps, Meta(description="share of time in use where no use is declared")
+    ] = (0.02, 0.05, 0.2, 0.5)
+    none: Annotated[
+        Steps,
+        Meta(
+            description="nats there: a tool that looks, a small model, work, any job; the innocent at 0.5 are those "
+            "that the registry forgot, 1 in 900"
+        ),
+    ] = (0.0, 3.0, 5.5, 6.8)
 
 
 GPUS: Final = 8
@@ -143,13 +180,13 @@ def is_hopper(model: Strings, row: int) -> bool:
 
 
 @kernel
-def either(first: float, second: float) -> float:
+def either(first: Any, second: Any) -> Any:
     """The first if it is known, else the second."""
     return second if np.isnan(first) else first
 
 
 @kernel
-def within(x: float, top: float) -> float:
+def within(x: Any, top: float) -> Any:
     """`x` cut to 0 .. top; NaN stays NaN."""
     if x > top:
         return top
@@ -157,14 +194,14 @@ def within(x: float, top: float) -> float:
 
 
 @kernel
-def mean(total: Any, weight: Any) -> float:
+def mean(total: Any, weight: Any) -> Any:
     """A mean from its sum and weight, 0 where the weight is."""
     return np.float64(total) / np.float64(weight) if weight > 0 else 0.0
 
 
 @kernel
 def learn(
-    g: Any, dt: float, util: float, tensor: float, dram: float, links: float, busy: float, work: float, setting: Any
+    g: Any, dt: Any, util: Any, tensor: Any, dram: Any, links: Any, busy: Any, work: Any, setting: Any
 ) -> None:
     """Take one sample, which stands for the `dt` seconds before it, into what is known of the GPU."""
     first = g["spacing"] == 0
@@ -199,7 +236,7 @@ def learn(
 
 
 @kernel
-def says(g: Any, declared: int, setting: Any) -> float:
+def says(g: Any, declared: Any, setting: Any) -> Any:
     """Nats from what is known of the GPU."""
     level = mean(g["util"], g["util_w"])
     enough = KNOWN * g["util_w"]
@@ -286,7 +323,8 @@ def explain(why: np.void) -> str:
     >>> explain(row)
     'GPU at work for 4.0 min, 93 % of the time in use, tensor cores 58 %, memory 37 %; declared: inference'
     """
-    said = [f"GPU at work for {why['worked_s'] / 60:.1f} min", f"{share(why, 'util', 'util_w'):.0f} % of the time in use"]
+    said = [f"GPU at work for {why['worked_s'] / 60:.1f} min"]
+    said.append(f"{share(why, 'util', 'util_w'):.0f} % of the time in use")
     if why["declared"] == codes.NONE:
         return ", ".join(said) + "; declared: none"
     if why["shape_w"] > 0:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from pipeline.kernels.compiled import kernel
 
 
@@ -18,10 +16,11 @@ def slot_of(slots: Any, gpu: Any, ts: int, works: bool, gap: int) -> tuple[int, 
     works   whether the GPU that asks is at work
     gap     µs
 
-    Room is made by dropping the GPU that has been silent longest, if for more than `gap`; else, for one at work, the first
-    that is not. So a machine with more GPUs than slots has its idle ones dropped, and no two take turns in a slot. The
-    caller writes what belongs to the GPU into a newly given slot.
+    Room is made by dropping the GPU that has been silent longest, if for more than `gap`; else, for one at work, the
+    first that is not. So a machine with more GPUs than slots has its idle ones dropped, and no two take turns.
+    The caller writes what belongs to the GPU into a newly given slot.
 
+    >>> import numpy as np
     >>> slots = np.array([(7, 0, 0.0), (9, 100, 0.0)], [("key", "u8"), ("last", "i8"), ("worked_s", "f4")])
     >>> slot_of(slots, np.uint64(9), 200, False, 1000)
     (1, False)
@@ -50,7 +49,7 @@ def slot_of(slots: Any, gpu: Any, ts: int, works: bool, gap: int) -> tuple[int, 
 
 
 @kernel
-def between(x: float, low: float, high: float) -> float:
+def between(x: Any, low: Any, high: Any) -> Any:
     """0 up to `low`, 1 from `high`, a straight line in between.
 
     >>> between(0.5, 0.0, 2.0)
@@ -60,9 +59,10 @@ def between(x: float, low: float, high: float) -> float:
 
 
 @kernel
-def on_line(x: float, at: Any, nats: Any) -> float:
+def on_line(x: Any, at: Any, nats: Any) -> Any:
     """The line through the points (at[j], nats[j]), at ascending; level outside of them.
 
+    >>> import numpy as np
     >>> on_line(1.5, np.array([1.0, 2.0]), np.array([0.0, 4.0]))
     2.0
     """
