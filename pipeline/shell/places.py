@@ -1,0 +1,169 @@
+"""What kind of place a path, host or URL names; and how it is shown to people."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import Final, NamedTuple
+
+__all__ = ["Url", "bare_address", "base", "hidden", "inside", "own", "plain", "scratch", "system", "url"]
+
+_SCRATCH: Final = ("/tmp", "/var/tmp", "/dev/shm", "/var/run", "/run", "/mnt", "/var/lock", "/dev")
+_SYSTEM: Final = re.compile(r"/(?:usr/)?(?:local/)?(?:s?bin|lib(?:exec|64)?)(?:/|$)|/usr/\.|/lib/|/etc/init\.d/")
+_PLAIN: Final = re.compile(r"[^\x20-\x7e]+")
+_ORDINARY_HIDDEN: Final = frozenset(
+    ".git .github .venv .cache .config .local .npm .nvm .cargo .rustup .m2 .gradle .vscode .pytest_cache .tox .mypy_cache "
+    ".ruff_cache .idea .conda .pyenv .ssh .docker .kube .aws .bashrc .profile .bash_profile .env .gitignore .dockerignore "
+    ".next .yarn .pnpm-store .ipython .jupyter .hypothesis .X11-unix .bundle .eslintrc .prettierrc .swe-agent".split()
+)
+
+
+class Url(NamedTuple):
+    """A URL, taken apart without secrets."""
+
+    scheme: str
+    host: str
+    port: int
+    path: str
+
+
+def url(word: str) -> Url | None:
+    """`word` as a URL: with a scheme, or as host/path with a host that has a dot.
+
+    Example:
+        >>> url("http://u:secret@203.0.113.9:8080/a/b.sh?t=1")
+        Url(scheme='http', host='203.0.113.9', port=8080, path='/a/b.sh')
+        >>> url("example.org/x"), url("notes.txt"), url("./a/b")
+        (Url(scheme='', host='example.org', port=0, path='/x'), None, None)
+    """
+    scheme, cut, rest = word.strip("<>\"'").partition("://")
+    if not cut:
+        scheme, rest = "", scheme
+        if "/" not in rest and not bare_address(rest):
+            return None
+    elif not scheme.replace("+", "").isalnum():
+        return None
+    authority, slash, path = rest.partition("/")
+    authority = authority.partition("?")[0].rpartition("@")[2]
+    if authority.startswith("["):
+        host, _, port = authority[1:].partition("]")
+        port = port.lstrip(":")
+    else:
+        host, _, port = authority.partition(":")
+    if not cut and (host.startswith(".") or "." not in host or host.endswith((".sh", ".py"))):
+        return None
+    path = path.partition("?")[0].partition("#")[0]
+    return Url(scheme.lower(), host.lower(), int(port) if port.isdecimal() and len(port) < 6 else 0, slash + path)
+
+
+def bare_address(host: str) -> bool:
+    """Whether `host` is an IP address written out, not a name (also in the odd spellings that wget takes).
+
+    Example:
+        >>> [bare_address(h) for h in ("203.0.113.9", "2001:db8::1", "0x7f000001", "example.org", "1.2")]
+        [True, True, True, False, False]
+    """
+    if not host or host[0] not in "0123456789abcdefABCDEF:[":
+        return False
+    if re.fullmatch(r"\d{8,10}|0[xX][0-9a-fA-F]{8}", host):
+        return True
+    try:
+        ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        return False
+    return True
+
+
+def own(host: str) -> bool:
+    """Whether `host` is this machine.
+
+    Example:
+        >>> own("localhost"), own("127.0.0.1"), own("10.0.0.1")
+        (True, True, False)
+    """
+    return host in ("localhost", "::1", "0.0.0.0", "ip6-localhost", "127.1", "[::1]") or host.startswith("127.")
+
+
+def inside(host: str) -> bool:
+    """Whether `host` is an address of a private network (RFC 1918, RFC 4193, link-local, RFC 6598) or this machine.
+
+    Example:
+        >>> inside("10.2.3.4"), inside("203.0.113.9"), inside("example.org")
+        (True, False, False)
+    """
+    if own(host):
+        return True
+    try:
+        address = ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        return False
+    return any(address in network for network in _INSIDE if network.version == address.version)
+
+
+_INSIDE: Final = tuple(
+    ipaddress.ip_network(n)
+    for n in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "100.64.0.0/10", "fc00::/7", "fe80::/10")
+)
+
+
+def base(path: str) -> str:
+    """The last part of a path or URL.
+
+    Example:
+        >>> base("/tmp/a/"), base("http://h/x.sh"), base("./y")
+        ('a', 'x.sh', 'y')
+    """
+    return path.rstrip("/").rpartition("/")[2]
+
+
+def scratch(path: str) -> bool:
+    """Whether `path` lies where anybody may write and little is kept.
+
+    Example:
+        >>> scratch("/tmp/x"), scratch("/dev/shm/.a/x"), scratch("/dev/null"), scratch("/home/u/x")
+        (True, True, False, False)
+    """
+    if not path.startswith(("/tmp", "/var/", "/dev/shm", "/run", "/mnt")):
+        return False
+    return any(path == place or path.startswith(place + "/") for place in _SCRATCH[:-1])
+
+
+def system(path: str) -> bool:
+    """Whether `path` lies where installed programs and their libraries lie.
+
+    Example:
+        >>> system("/usr/bin/x"), system("/usr/libexec/x"), system("/etc/hosts"), system("bin/x")
+        (True, True, False, False)
+    """
+    return path.startswith("/") and _SYSTEM.match(path) is not None
+
+
+def hidden(path: str) -> bool:
+    """Whether a part of `path` begins with a dot and is none that ordinary tools make.
+
+    Example:
+        >>> hidden("/tmp/.x/run"), hidden("./.sshd"), hidden("../a"), hidden(".venv/bin/python"), hidden("/tmp/...")
+        (True, True, False, False, True)
+    """
+    if "." not in path:
+        return False
+    parts = path.split("/")
+    return any(len(p) > 1 and p[0] == "." and p != ".." and p not in _ORDINARY_HIDDEN for p in parts)
+
+
+def plain(text: str, limit: int = 60) -> str:
+    """`text` fit to be shown: printable ASCII only, no user and password before @, at most `limit` characters.
+
+    Example:
+        >>> plain("u:pw@host:22"), plain("a\\x1b[31mb"), plain("http://u:pw@h/x?token=1")
+        ('host:22', 'a?[31mb', 'http://h/x')
+    """
+    text = _PLAIN.sub("?", text)
+    scheme, cut, rest = text.partition("://")
+    if cut:
+        rest = rest.partition("?")[0]
+        authority, slash, path = rest.partition("/")
+        text = scheme + cut + authority.rpartition("@")[2] + slash + path
+    else:
+        text = text.rpartition("@")[2]
+    return text if len(text) <= limit else text[: limit - 3] + "..."
