@@ -1,41 +1,43 @@
-"""Command line in, calls out: the front door of the room."""
+"""Command line in, calls out: the front door of the room.
+
+A call's `via` names what was looked through to find it, outermost first:
+
+    program text    sh -c, sh stdin, sh script, script, eval, source, trap, ssh, su, crontab, unit, profile, at, tmux,
+                    screen, watch, alias, function, python -c, python stdin, python script, perl -e, awk ...
+    wrappers        sudo, env, nohup, timeout, xargs, find -exec, parallel, docker exec, kubectl exec, busybox ...
+    how a word was  variable, command substitution, quotes, ansi-c, brace, glob (of the program's name);
+    written         ifs, base64, base32, hex, rev, tr, rot13, printf, echo -e (of any word, or of program text)
+    structure       subshell, process substitution
+
+What is not run gives no calls: comments, the arguments of echo, grep, man, text that goes into a file which nothing
+runs. Functions that are defined and not called are listed at the end (the next command line may call them).
+"""
 
 from __future__ import annotations
 
-import tree_sitter_bash
-from tree_sitter import Language, Node, Parser
-
 from pipeline.shell.calls import Call, Redirect, Script
+from pipeline.shell.limits import Limits
+from pipeline.shell.quoting import clean
+from pipeline.shell.walk import Walk
 
 __all__ = ["Call", "Redirect", "Script", "read"]
 
-_LANGUAGE = Language(tree_sitter_bash.language())
+_LIMITS = Limits()
 
 
-def read(command: str) -> Script:
-    """What `command` would run.
+def read(command: str, limits: Limits = _LIMITS) -> Script:
+    """What `command` would run. Never raises; the work is bounded by `limits`, beyond them `Script.truncated` is set.
 
     Example:
-        >>> [call.name for call in read("cd /tmp && ls -l").calls]
-        ['cd', 'ls']
+        >>> script = read("A=nm; echo 'c3VkbyAkQWFwIC1zUyBo' | base64 -d | A=nm bash")
+        >>> [call.name for call in script.calls]
+        ['echo', 'base64', 'bash', 'sudo', 'nmap']
+        >>> script.calls[-1].via
+        ('base64', 'sh stdin', 'sudo')
     """
-    text = command.replace("\0", "").encode("utf-8", "replace")[:65536]
-    tree = Parser(_LANGUAGE).parse(text)
-    calls: list[Call] = []
-    todo = [tree.root_node]
-    while todo:
-        node = todo.pop()
-        if node.type == "command":
-            calls.append(_call(node))
-        todo.extend(reversed(node.children))
-    return Script(tuple(calls), tree.root_node.has_error)
-
-
-def _call(node: Node) -> Call:
-    words = [_word(child) for child in node.named_children if child.type != "variable_assignment"]
-    return Call(words[0].rpartition("/")[2] if words else "", tuple(words))
-
-
-def _word(node: Node) -> str:
-    text = (node.text or b"").decode("utf-8", "replace")
-    return text[1:-1] if node.type in ("string", "raw_string") else text
+    if len(command) > 4 * limits.text:
+        half = 2 * limits.text
+        command = command[:half] + "\n" + command[-half:]
+    walk = Walk(limits)
+    walk.whole(clean(command))
+    return walk.script()
