@@ -1,7 +1,7 @@
 """A small synthetic lab, replayed through the walk, and told: what a new user sees first.
 
-    DIR/lab/     registry, flows, gpu, commands: what the made-up sensors recorded
-    DIR/result/  what `agentrisk replay` made of it; `agentrisk explain DIR/result AGENT` looks further
+DIR/lab/     registry, flows, gpu, commands: what the made-up sensors recorded
+DIR/result/  what `agentrisk replay` made of it; `agentrisk explain DIR/result AGENT` looks further
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any, Final, TextIO
 
 import orjson
-from rich.console import Console
+from rich.console import Console, Group
+from rich.table import Table
+from rich.text import Text
 
 from pipeline import config, replay, story, telling
 from pipeline.drawing import printable, span
@@ -25,11 +27,11 @@ SHOWN: Final = 10
 
 OURS: Final = frozenset({"lab", "result"})
 
-NOTICE: Final = """\
-This lab is SYNTHETIC: its agents, commands, flows and GPU samples were made up by a program, from one seed. One of
-them does what an agent did in the incident of arXiv 2512.24873 (section 3.1.4), as a reconstruction; some look like
-it and are innocent. The figures below show how agentrisk works, not how well.
-"""
+NOTICE: Final = (
+    "This lab is SYNTHETIC: a program made up its agents, commands, flows and GPU samples, from one seed. One agent "
+    "does what an agent did in the incident of arXiv 2512.24873 (section 3.1.4), as a reconstruction; some look like it and "
+    "are innocent. It shows how agentrisk works, not how well.\n"
+)
 
 
 def show(out: Path | None, console: Console, progress: TextIO | None = sys.stderr) -> Path:
@@ -89,6 +91,10 @@ def _truth(lab: Lab, result: Path, width: int, colour: bool) -> str:
         for line in lines:
             record: dict[str, Any] = orjson.loads(line)
             peaks[record["agent"]] = record["peak"]["score"]
-    said = [f"The one that misbehaves is {lab.guilty} (peak {peaks[lab.guilty]:.1f}). Innocent, but like it in part:"]
-    said += [f"  {agent}  peak {peaks[agent]:4.1f}  {what}" for agent, what in lab.lookalikes.items()]
-    return telling.render("\n".join(said), width=width, colour=colour)
+    grid = Table.grid(padding=(0, 2))
+    for name, peak, what in [
+        (lab.guilty, peaks[lab.guilty], "The one that misbehaves"),
+        *((agent, peaks[agent], f"Innocent: {what[0].lower()}{what[1:]}") for agent, what in lab.lookalikes.items()),
+    ]:
+        grid.add_row(name, f"{peak:5.1f}", what)
+    return telling.render(Group("What the lab knows, and the peaks", Text(), grid), width=width, colour=colour)

@@ -29,12 +29,11 @@ def rests_on(fold: Fold) -> str:
     event = fold.event
     said = {"flow": _flow, "gpu": _gpu, "command": _command}.get(fold.modality, _plain)(event)
     if fold.far[1:] or fold.more_far:
-        more = f" and {fold.more_far:,} times others" if fold.more_far else ""
-        said += f"; in all {', '.join(shown(f, 60) for f in fold.far)}{more}"
+        more = ", ..." if fold.more_far else ""
+        said += f"; the same with {', '.join(shown(f, 60) for f in fold.far)}{more}"
     if fold.source is not None:
-        said += f"  ({shown(fold.source, 120)}" + (
-            f" {shown(fold.position, 20)})" if fold.position is not None else ")"
-        )
+        place = "" if fold.position is None else f" {shown(fold.position, 20)}"
+        said += f"  ({shown(str(fold.source).rpartition('/')[2], 120)}{place})"
     return said
 
 
@@ -50,17 +49,17 @@ def _flow(event: Mapping[str, Any]) -> str:
     for key, words in (("src", "out"), ("dst", "back")):
         size, packets = _number(event, f"{key}_bytes"), _number(event, f"{key}_pkts")
         if size is not None:
-            parts.append(f"{_bytes(size)} {words}" + (f" in {packets:,.0f} packets" if packets is not None else ""))
+            counted = "" if packets is None else f" in {packets:,.0f} packet{'s' if packets != 1 else ''}"
+            parts.append(f"{_bytes(size)} {words}{counted}")
     return ", ".join(parts)
 
 
 def _gpu(event: Mapping[str, Any]) -> str:
-    parts = [
-        f"GPU {shown(event.get('gpu', '?'), 60)}" + (f" ({shown(event['model'], 40)})" if event.get("model") else "")
-    ]
+    model = f" ({shown(event['model'], 40)})" if event.get("model") else ""
+    parts = [f"GPU {shown(event.get('gpu', '?'), 60)}{model}"]
     for key, words in (
         ("util_pct", "{:.0f} % busy"), ("tensor_active", "tensor cores {:.2f}"), ("dram_active", "memory bus {:.2f}"),
-        ("power_w", "{:.0f} W"), ("power_limit_w", "of {:.0f} W"), ("nvlink_tx_bytes_s", "NVLink {:.2g} B/s"),
+        ("power_w", "{:.0f} W"), ("power_limit_w", "limit {:.0f} W"), ("nvlink_tx_bytes_s", "NVLink {:.2g} B/s"),
         ("pcie_rx_bytes_s", "PCIe {:.2g} B/s"),
     ):  # fmt: skip
         if (value := _number(event, key)) is not None:

@@ -19,8 +19,15 @@ from msgspec import Meta, Struct, field, to_builtins
 
 from pipeline.written import Alert, Cause, Evidence, Score, lines_of, resolve
 
-REASONS: Final = ("it is the evidence", "names the far side", "did something suspicious itself", "came just before")
-"""Why a command is named, the best reason first."""
+REASONS: Final = (
+    "it is the evidence",
+    "it names the far side",
+    "it did something of the same kind itself",
+    "it did something suspicious itself",
+    "it came just before",
+    "it came while this went on",
+)
+"""Why a command is named (causes.py), the best reason first."""
 
 
 class Settings(Struct, frozen=True, kw_only=True):
@@ -266,7 +273,7 @@ def _same(evidence: Evidence) -> tuple[str, ...]:
     if evidence.modality == "gpu":
         return (evidence.detector, str(evidence.event.get("gpu", "")))
     cause = evidence.causes[0] if evidence.causes else None
-    return (evidence.detector, cause.command if cause and cause.reason != REASONS[-1] else "")
+    return (evidence.detector, cause.command if cause and cause.reason in REASONS[:4] else "")
 
 
 def _first(evidence: Evidence) -> Fold:
@@ -297,15 +304,16 @@ def _repeat(fold: Fold, evidence: Evidence) -> None:
     fold.until = max(fold.until, evidence.ts)
     fold.ids = [fold.ids[0], evidence.id]
     fold.attack += [technique for technique in evidence.attack[:8] if technique not in fold.attack]
-    if _rank(evidence) < min((REASONS.index(c.reason) for c in fold.causes[:1] if c.reason in REASONS), default=9):
+    if _rank(evidence.causes) < _rank(fold.causes):
         fold.causes = evidence.causes
     if evidence.strength > fold.strength:
         fold.strength, fold.words, fold.event = evidence.strength, evidence.words, evidence.event
         fold.source, fold.position = evidence.source, evidence.position
 
 
-def _rank(evidence: Evidence) -> int:
-    return min((REASONS.index(c.reason) for c in evidence.causes[:1] if c.reason in REASONS), default=9)
+def _rank(causes: list[Cause]) -> int:
+    """How good the reason is for which the first command is named; 0 is the best."""
+    return REASONS.index(causes[0].reason) if causes and causes[0].reason in REASONS else len(REASONS)
 
 
 def _reach(fold: Fold, evidence: Evidence, limit: int) -> None:

@@ -21,7 +21,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline.drawing import LEVELS, balance, bar, clock, plot, span
-from pipeline.event_words import rests_on, shown
+from pipeline.event_words import WRITTEN, rests_on, shown
 from pipeline.story import REASONS, Fold, Standing, Story
 from pipeline.written import Alert, Cause
 
@@ -34,12 +34,8 @@ CAUSES: Final = 3
 QUIET_S: Final = 300.0
 """s of silence of a modality, while another goes on, that are worth a word."""
 
-_WHY: Final = {
-    "it is the evidence": "this command is the evidence itself",
-    "names the far side": "named first: it names the far side",
-    "did something suspicious itself": "named first: it did something suspicious itself",
-    "came just before": "named first: nothing nearer is known, it came just before",
-}
+BRIEF: Final = 120
+"""Characters shown of a command that is not the first named."""
 
 
 def tell(story: Story, *, width: int = 80, colour: bool = False, most: int = 40) -> str:
@@ -262,11 +258,10 @@ def _nats(fold: Fold) -> str:
 
 
 def _cause(cause: Cause, *, first: bool, itself: bool) -> Text:
-    reason = cause.reason if cause.reason in REASONS else ""
-    if first and itself and reason == REASONS[0]:
-        return Text(_WHY[reason])
+    if first and itself and cause.reason == REASONS[0]:
+        return Text("this command is the evidence itself")
     text = Text(f"{span(cause.ago_s)} earlier: " if cause.ago_s >= 0.05 else "at once: ")
-    text.append(shown(cause.command), style="cyan")
-    why = [_WHY.get(reason, shown(cause.reason, 80)) if first else reason or shown(cause.reason, 80)]
-    why += [shown(cause.words, 200)] if cause.words else []
+    text.append(shown(cause.command, WRITTEN if first else BRIEF), style="cyan")
+    why = [f"named first: {shown(cause.reason, 80)}" if first else shown(cause.reason, 80)]
+    why += [shown(cause.words, 200)] if cause.words and first else []
     return text.append(f"  [{'; '.join(w for w in why if w)}]", style="italic")

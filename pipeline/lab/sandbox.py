@@ -2,8 +2,9 @@
 
 A connection is a list of steps; it is cut into records as an exporter does, about one a minute:
 
-    steps      (wait, out, back) ... payload bytes each way after a wait
-    packets    1448 bytes of payload at most, 52 bytes of headers each, acknowledgements where nothing goes back
+    steps      (wait, out, back) ... payload bytes each way after a wait, `out` first
+    packets    1448 bytes of payload at most, 52 bytes of headers each; every second packet is acknowledged, by itself
+               unless data goes back within 40 ms
     records    a record is closed when a packet comes more than 60 s after its first; its time is its last packet's
 """
 
@@ -23,6 +24,7 @@ Event: TypeAlias = dict[str, Any]
 PAYLOAD: Final = 1448
 HEADER: Final = 52
 ACTIVE_S: Final = 60.0
+ACK_S: Final = 0.04
 BULK_S: Final = 1.0
 """s of a bulk transfer that make one step."""
 
@@ -160,16 +162,23 @@ class Sandbox:
         port = self._port()
         begun = last = at
         size = [112.0, 60.0, 2.0, 1.0]
+        owed = [0, 0]
         last += place.trip_s
         for wait, out, back in steps:
             at = last + wait
+            if at > self.end:
+                break
+            if wait > ACK_S:
+                _acknowledge(size, owed)
             if at - begun > ACTIVE_S:
                 self._record(
                     place, "tcp", last, last - begun, size, "established", number, False, port=port, inbound=inbound
                 )
                 begun, size = at, [0.0, 0.0, 0.0, 0.0]
-            _add(size, out, back)
+            _add(size, owed, 0, out)
+            _add(size, owed, 1, back)
             last = at + (place.trip_s * self.random.uniform(0.9, 1.2) if out or back else 0.0)
+        _acknowledge(size, owed)
         size = [size[0] + 2 * HEADER, size[1] + HEADER, size[2] + 2, size[3] + 1]
         self._record(place, "tcp", last, last - begun, size, "established", number, True, port=port, inbound=inbound)
         return last
@@ -228,12 +237,19 @@ def bulk(out: float, back: float, rate: float) -> list[Step]:
     return [(0.0, out, 0.0), (0.01, 0.0, back)] if parts == 1 else [(BULK_S, out / parts, back / parts)] * parts
 
 
-def _add(size: list[float], out: float, back: float) -> None:
-    """Count the packets of one step: data both ways, and acknowledgements for what is not answered by data."""
-    sent, received = math.ceil(out / PAYLOAD), math.ceil(back / PAYLOAD)
-    sent_acks = math.ceil(received / 2) if received else 0
-    received_acks = 0 if received and sent <= 2 else math.ceil(sent / 2)
-    size[0] += out + HEADER * (sent + sent_acks)
-    size[1] += back + HEADER * (received + received_acks)
-    size[2] += sent + sent_acks
-    size[3] += received + received_acks
+def _add(size: list[float], owed: list[int], way: int, payload: float) -> None:
+    """Count data that goes one way (0 out, 1 back): it carries an acknowledgement that is owed and makes others so."""
+    packets = math.ceil(payload / PAYLOAD)
+    size[way] += payload + HEADER * packets
+    size[way + 2] += packets
+    if packets:
+        owed[way] = max(owed[way] - 1, 0)
+        owed[1 - way] += math.ceil(packets / 2)
+
+
+def _acknowledge(size: list[float], owed: list[int]) -> None:
+    """Count the acknowledgements that go by themselves."""
+    for way in (0, 1):
+        size[way] += HEADER * owed[way]
+        size[way + 2] += owed[way]
+        owed[way] = 0
