@@ -81,6 +81,7 @@ def parser() -> argparse.ArgumentParser:
 
     demo = command("demo", run_demo, "make a small synthetic lab, replay it, and tell the worst agent's story")
     demo.add_argument("--out", type=Path, metavar="DIR", help="where to keep it (default: a new temporary folder)")
+    demo.add_argument("--quiet", action="store_true", help="no progress on stderr")
 
     replay = command("replay", run_replay, "recorded events in, one risk score per agent out")
     takes_inputs(replay)
@@ -197,10 +198,11 @@ def run_explain(options: argparse.Namespace) -> int:
     if options.json:
         print(as_json(story.as_json(told)), end="")
     else:
-        from pipeline import telling
+        from pipeline import drawing, telling
 
         out = console()
-        show_drawn(telling.tell(told, width=out.width, colour=out.is_terminal and not out.no_color, most=options.most))
+        said = telling.tell(told, width=out.width, colour=out.is_terminal and not out.no_color, most=options.most)
+        print(drawing.printable(said, out.encoding))
     return DONE
 
 
@@ -208,7 +210,7 @@ def run_demo(options: argparse.Namespace) -> int:
     """Make a synthetic lab, replay it, tell the worst agent's story."""
     from pipeline import demo
 
-    demo.show(options.out, console())
+    demo.show(options.out, console(), None if options.quiet else sys.stderr)
     return DONE
 
 
@@ -234,17 +236,6 @@ def as_json(value: Mapping[str, object]) -> str:
     from pipeline.sinks import _gate
 
     return _gate.line(value).decode()
-
-
-def show_drawn(drawing: str) -> None:
-    """Print a drawing, with plain characters where the output has no others."""
-    from pipeline.drawing import ascii_only
-
-    try:
-        drawing.encode(sys.stdout.encoding or "utf-8")
-    except UnicodeEncodeError:
-        drawing = ascii_only(drawing).encode("ascii", "replace").decode()
-    print(drawing)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from rich.text import Text
 
 import pipeline.detectors
 from pipeline.config import Config, bare
-from pipeline.drawing import span
+from pipeline.drawing import printable, span
 from pipeline.events.codes import KINDS
 from pipeline.plugins import discover
 from pipeline.shell.redact import redact
@@ -45,7 +45,8 @@ def show_summary(summary: Mapping[str, Any], console: Console, folder: Path | No
     """The riskiest agents, the account, and how to look further."""
     risen = [record for record in summary["riskiest"] if record["peak"]["score"] >= 1]
     if risen:
-        console.print(Text.from_ansi(riskiest(risen, width=min(console.width, 120), colour=console.is_terminal and not console.no_color)))
+        drawn = riskiest(risen, width=console.width, colour=console.is_terminal and not console.no_color)
+        console.file.write(printable(drawn, console.encoding) + "\n")
     else:
         console.print("No agent's score rose.")
     levels, seconds = summary["levels"], summary["seconds"]

@@ -16,8 +16,10 @@ FLOORS = (
     {"errors", "__init__"},
     {"shell", "kernels", "events", "plugins"},
     {"detectors", "risk", "alerts", "registry", "commands", "causes", "admission"},
-    {"scorer", "state", "sinks", "formats", "config", "inputs", "merge", "blocks", "unpacking"},
-    {"cli", "live", "replay", "demo", "lab", "story", "telling", "written", "drawing", "tables", "contracts"},
+    {"scorer", "state", "sinks", "formats", "config", "inputs", "reading", "merge", "blocks",
+     "unpacking"},
+    {"cli", "live", "replay", "progress", "demo", "lab", "story", "telling",
+     "written", "event_words", "table", "drawing", "reports", "contracts"},
 )
 """From the ground up: a module imports from its own floor and from those below."""
 

@@ -33,7 +33,7 @@ def finding(alert: Record) -> dict[str, Any]:
 
     >>> made = finding({"id": "lab/a#1", "agent": "lab/a", "ts": 60.0, "opened_ts": 0.0, "change": "raised", "level": 90,
     ...                 "score": 93.4, "terms": {"pool_session": 8.0}, "attack": ["T1496.001"], "evidence": ["e1"],
-    ...                 "incident": 1, "words": "lab/a reached 90."})
+    ...                 "incident": 1, "update": 2, "words": "lab/a reached 90."})
     >>> made["type_uid"], made["risk_score"], made["time"], made["finding_info"]["modified_time"]
     (200402, 93, 0, 60000)
     >>> made["finding_info"]["attacks"][0]["technique"]["uid"]
@@ -63,7 +63,7 @@ def finding(alert: Record) -> dict[str, Any]:
         "risk_level_id": risk,
         "risk_level": risk_name,
         "message": alert["words"],
-        "metadata": {"version": VERSION, "product": product, "uid": f"{alert['id']}:{alert['change']}:{now}"},
+        "metadata": {"version": VERSION, "product": product, "uid": f"{alert['id']}.{alert['update']}"},
         "finding_info": {
             "uid": alert["id"],
             "title": f"Agent at risk level {alert['level']}",
