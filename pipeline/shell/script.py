@@ -15,29 +15,43 @@ runs. Functions that are defined and not called are listed at the end (the next 
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from pipeline.shell.calls import Call, Redirect, Script
 from pipeline.shell.limits import Limits
 from pipeline.shell.quoting import clean
 from pipeline.shell.walk import Walk
 
-__all__ = ["Call", "Redirect", "Script", "read"]
+__all__ = ["Call", "Redirect", "Script", "read", "read_strictly"]
 
 _LIMITS = Limits()
 
 
 def read(command: str, limits: Limits = _LIMITS) -> Script:
-    """What `command` would run. Never raises; the work is bounded by `limits`, beyond them `Script.truncated` is set.
+    """What `command` would run; the work is bounded by `limits`, beyond them `Script.truncated` is set.
+
+    It never raises: what nobody thought of ends the reading of this command, not the stream.
 
     Example:
-        >>> script = read("A=nm; echo 'c3VkbyAkQWFwIC1zUyBo' | base64 -d | A=nm bash")
+        >>> script = read("echo 'c3VkbyBubWFwIC1zUyBo' | base64 -d | bash")
         >>> [call.name for call in script.calls]
         ['echo', 'base64', 'bash', 'sudo', 'nmap']
         >>> script.calls[-1].via
         ('base64', 'sh stdin', 'sudo')
     """
+    walk = Walk(limits)
+    try:
+        return read_strictly(command, limits, walk)
+    except Exception:
+        # An adversary writes the text: a fault of ours in it must cost one command only, and shows as truncated.
+        return replace(walk.script(), errors=True, truncated=True)
+
+
+def read_strictly(command: str, limits: Limits = _LIMITS, walk: Walk | None = None) -> Script:
+    """As `read`, but a fault raises; tests use it."""
     if len(command) > 4 * limits.text:
         half = 2 * limits.text
         command = command[:half] + "\n" + command[-half:]
-    walk = Walk(limits)
+    walk = walk or Walk(limits)
     walk.whole(clean(command))
     return walk.script()

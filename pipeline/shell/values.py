@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 __all__ = ["Field", "Text", "join_via"]
@@ -20,8 +19,7 @@ class Text(NamedTuple):
     via: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(NamedTuple):
     """One word of a command after expansion.
 
     Example:
@@ -56,4 +54,7 @@ def join_via(*parts: tuple[str, ...]) -> tuple[str, ...]:
         >>> join_via(("variable",), ("base64", "variable"))
         ('variable', 'base64')
     """
-    return tuple(dict.fromkeys(name for part in parts for name in part))
+    filled = [part for part in parts if part]
+    if len(filled) < 2:
+        return filled[0] if filled else ()
+    return tuple(dict.fromkeys(name for part in filled for name in part))

@@ -21,7 +21,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pipeline.shell import effects, globs, mend, outputs
 from pipeline.shell.arithmetic import evaluate
@@ -59,8 +59,7 @@ _SILENT = Text("")
 _LOUD_VIA = frozenset(["variable", "command substitution", "quotes", "ifs", "ansi-c", "brace"])
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(NamedTuple):
     """Where a statement stands."""
 
     via: tuple[str, ...] = ()
@@ -124,7 +123,7 @@ class Walk(Runner):
         for ready in self.ready(text):
             source = self.parsed(ready, context)
             if source is not None:
-                out.append(self.statement(source.root, source, scope, replace(context, depth=context.depth + 1)))
+                out.append(self.statement(source.root, source, scope, context._replace(depth=context.depth + 1)))
         return _together(out)
 
     def ready(self, text: str) -> Iterable[Outline]:
@@ -153,8 +152,8 @@ class Walk(Runner):
         context = self.context
         before = len(self.calls)
         kind = "process substitution" if node.type == "process_substitution" else "command substitution"
-        inner = replace(
-            context, via=join_via(context.via, (kind,)) if kind != "command substitution" else context.via,
+        inner = context._replace(
+            via=join_via(context.via, (kind,)) if kind != "command substitution" else context.via,
             redirects=(), depth=context.depth + 1, background=False,
         )  # fmt: skip
         if not self.budget.deeper(inner.depth):
@@ -204,7 +203,7 @@ class Walk(Runner):
 
     def sequence(self, node: Node, source: Source, scope: Scope, context: Context) -> Text | None:
         """The statements below a node, one after another."""
-        inner = replace(context, depth=context.depth + 1)
+        inner = context._replace(depth=context.depth + 1)
         return self.statements(node.children, source, scope, inner)
 
     def statements(self, nodes: Sequence[Node], source: Source, scope: Scope, context: Context) -> Text | None:
@@ -214,7 +213,7 @@ class Walk(Runner):
             if not child.is_named or child.type == "comment":
                 continue
             behind = at + 1 < len(nodes) and nodes[at + 1].type == "&"
-            inner = replace(context, background=True) if behind else context
+            inner = context._replace(background=True) if behind else context
             out.append(self.statement(child, source, scope, inner))
         return _together(out)
 
@@ -240,7 +239,7 @@ class Walk(Runner):
             last = len(self.calls) - 1 if len(self.calls) > before else inner.feed
             if at + 1 < len(stages):
                 lines = self.lines(last, out)
-                inner = replace(context, stdin=out, feed=last, lines=lines)
+                inner = context._replace(stdin=out, feed=last, lines=lines)
         return out
 
     def lines(self, index: int | None, out: Text | None) -> int:
@@ -252,7 +251,7 @@ class Walk(Runner):
 
     def subshell(self, node: Node, source: Source, scope: Scope, context: Context) -> Text | None:
         """``( .. )``."""
-        return self.sequence(node, source, scope.child(), replace(context, via=join_via(context.via, ("subshell",))))
+        return self.sequence(node, source, scope.child(), context._replace(via=join_via(context.via, ("subshell",))))
 
     def compound(self, node: Node, source: Source, scope: Scope, context: Context) -> Text | None:
         """``{ .. }`` or ``(( .. ))``."""
@@ -289,7 +288,7 @@ class Walk(Runner):
                 words.one(child)
                 self.context = context
             else:
-                self.statement(child, source, scope, replace(context, depth=context.depth + 1))
+                self.statement(child, source, scope, context._replace(depth=context.depth + 1))
         return None
 
     def for_(self, node: Node, source: Source, scope: Scope, context: Context) -> Text | None:
@@ -417,7 +416,7 @@ class Walk(Runner):
             return None
         self.functions.add(name)
         before, scope.positional = scope.positional, arguments
-        inner = replace(context, via=join_via(context.via, ("function",)), depth=context.depth + 1)
+        inner = context._replace(via=join_via(context.via, ("function",)), depth=context.depth + 1)
         out = self.statement(function.body, function.source, scope, inner)
         scope.positional = before
         self.functions.discard(name)
@@ -501,9 +500,9 @@ class Walk(Runner):
             self.add(Call("", (), redirects=tuple(found.redirects), stdin=found.stdin and found.stdin.text), context)
             self.write(found.redirects, _SILENT, scope, context)
             return _SILENT
-        inner = replace(context, redirects=(*context.redirects, *found.redirects))
+        inner = context._replace(redirects=(*context.redirects, *found.redirects))
         if found.replaced:
-            inner = replace(inner, stdin=found.stdin, feed=found.feeder)
+            inner = inner._replace(stdin=found.stdin, feed=found.feeder)
         out = _together([self.statement(body, source, scope, inner) for body in bodies])
         return self.write(found.redirects, out, scope, context)
 
@@ -603,7 +602,7 @@ class Walk(Runner):
     def later(self, path: str, text: Text, scope: Scope, context: Context) -> None:
         """Walk what a file written here will run."""
         for program in deferred(path, text):
-            self.program(program, scope, replace(context, stdin=None, feed=None, redirects=()))
+            self.program(program, scope, context._replace(stdin=None, feed=None, redirects=()))
 
     def command(
         self, node: Node, source: Source, scope: Scope, context: Context, behind: Sequence[Node] = ()
@@ -657,9 +656,9 @@ class Walk(Runner):
             name, tuple(field.text for field in fields), env, redirects, feed,
             stdin.text if stdin is not None else None, unknown=not all(field.known for field in fields),
         )  # fmt: skip
-        if not self.add(call, replace(context, via=join_via(context.via, passed))):
+        if not self.add(call, context._replace(via=join_via(context.via, passed))):
             return None
-        inner = replace(context, stdin=stdin, feed=feed, redirects=redirects, via=join_via(context.via, passed))
+        inner = context._replace(stdin=stdin, feed=feed, redirects=redirects, via=join_via(context.via, passed))
         out = self.looked_through(name, fields, stdin, scope, inner)
         if out is None:
             out = outputs.printed(name, self.calls[index].argv, stdin, scope)
@@ -694,7 +693,7 @@ class Walk(Runner):
         self, name: str, fields: list[Field], stdin: Text | None, scope: Scope, context: Context
     ) -> Text | None:
         """Walk what is inside a command: a function, an alias, another command, a program."""
-        deeper = replace(context, depth=context.depth + 1)
+        deeper = context._replace(depth=context.depth + 1)
         if not self.budget.deeper(deeper.depth):
             return None
         if name in scope.functions:
@@ -703,7 +702,7 @@ class Walk(Runner):
         if name in scope.aliases and fields[0].known:
             value = scope.aliases.pop(name)
             text = " ".join([value.text, *(_quote(field) for field in fields[1:])])
-            out = self.text(text, scope, replace(deeper, via=join_via(deeper.via, ("alias",), value.via)))
+            out = self.text(text, scope, deeper._replace(via=join_via(deeper.via, ("alias",), value.via)))
             scope.aliases[name] = value
             return out
         out: Text | None = None
@@ -717,7 +716,7 @@ class Walk(Runner):
 
     def wrapped(self, found: Inner, scope: Scope, context: Context) -> Text | None:
         """Walk a command inside a command."""
-        inner = replace(context, via=join_via(context.via, (found.via,)), remote=context.remote or found.remote)
+        inner = context._replace(via=join_via(context.via, (found.via,)), remote=context.remote or found.remote)
         if found.loop:
             inner = _looped(inner, found.items[: self.budget.limits.items], found.count)
         return self.run(found.argv, found.env, Redirection([], []), scope, inner)
@@ -725,14 +724,14 @@ class Walk(Runner):
     def program(self, program: Program, scope: Scope, context: Context) -> Text | None:
         """Walk a program inside a command."""
         via = join_via(context.via, program.text.via, (program.via,))
-        inner = replace(context, via=via, remote=context.remote or program.remote, depth=context.depth + 1)
+        inner = context._replace(via=via, remote=context.remote or program.remote, depth=context.depth + 1)
         if program.language != "sh":
             self.foreign(program, scope, inner)
             return None
         if not script_text(program.text.text):
             return None
         if program.via in ("sh stdin", "ssh", "at", "crontab", "unit", "profile", "su", "source"):
-            inner = replace(inner, stdin=None, feed=None)
+            inner = inner._replace(stdin=None, feed=None)
         if program.same_shell:
             before = scope.positional
             scope.positional = program.positional if program.positional is not None else before
@@ -747,7 +746,7 @@ class Walk(Runner):
         """Walk the commands that a program in another language starts."""
         if program.language != "awk" and len(self.code) < 32:
             self.code.append((program.language, program.text.text))
-        context = replace(context, stdin=None, feed=None, redirects=())
+        context = context._replace(stdin=None, feed=None, redirects=())
         if program.language == "python":
             for started in started_by_python(program.text.text):
                 inner = _looped(context, (), 0) if started.loop else context
@@ -769,9 +768,9 @@ class Walk(Runner):
         if not self.budget.call():
             return False
         self.calls.append(
-            replace(
-                call, via=context.via, loop=context.loop, loop_items=context.items, loop_count=context.count,
-                background=context.background, remote=context.remote,
+            Call(
+                call.name, call.argv, call.env, call.redirects, call.pipe_in, call.stdin, context.via, context.loop,
+                context.items, context.count, context.background, call.unknown, context.remote,
             )  # fmt: skip
         )
         return True
@@ -779,7 +778,7 @@ class Walk(Runner):
     def error(self, node: Node, source: Source, scope: Scope, context: Context) -> Text | None:
         """What the parser could not place: statements in it are walked, loose words make commands."""
         loose: list[Node] = []
-        inner = replace(context, depth=context.depth + 1)
+        inner = context._replace(depth=context.depth + 1)
 
         def flush() -> None:
             if loose:
@@ -814,7 +813,7 @@ class Walk(Runner):
 
 def _looped(context: Context, items: tuple[str, ...], count: int) -> Context:
     total = max(context.count, 1) * count if count else context.count
-    return replace(context, loop=context.loop + 1, items=items or context.items, count=total)
+    return context._replace(loop=context.loop + 1, items=items or context.items, count=total)
 
 
 def _together(out: Sequence[Text | None]) -> Text | None:

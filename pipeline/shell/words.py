@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -34,6 +33,9 @@ PLAIN, QUOTED, SPLIT, BREAK = range(4)
 
 _SIMPLE = re.compile(r"[^\\{*?\[~$`'\"]+\Z")
 _DOUBLE_ESCAPE = re.compile(r"\\([$`\"\\\n])")
+_ESCAPED = re.compile(r"\\(.?)", re.DOTALL)
+_MANY_ESCAPES = 16
+"""Backslashes from which a word is taken as quoted throughout: bytes written as ``\\x41``."""
 _GLOB = re.compile(r"[*?\[]")
 _LITERALS = frozenset(
     ["word", "number", "variable_name", "test_operator", "extglob_pattern", "regex", "brace_expression", "file_descriptor"]
@@ -295,8 +297,11 @@ def _literal(text: str) -> Iterator[Piece]:
     if "\\" not in text:
         yield Piece(text, PLAIN)
         return
+    if text.count("\\") > _MANY_ESCAPES:
+        yield Piece(_ESCAPED.sub(r"\1", text), QUOTED)
+        return
     at = 0
-    for match in re.finditer(r"\\(.?)", text, re.DOTALL):
+    for match in _ESCAPED.finditer(text):
         if match.start() > at:
             yield Piece(text[at : match.start()], PLAIN)
         if match.group(1) and match.group(1) != "\n":
@@ -335,7 +340,7 @@ def fields_of(pieces: list[Piece], separators: str, budget: Budget) -> tuple[lis
             more += 1
             if len(found) < budget.limits.words:
                 field = _field(part, budget)
-                found.append(replace(field, via=join_via(field.via, spaced)) if spaced else field)
+                found.append(field._replace(via=join_via(field.via, spaced)) if spaced else field)
             else:
                 budget.spent = True
     return found, max(more, count)

@@ -347,7 +347,7 @@ def _parallel(words: list[Field], stdin: str | None, count: int) -> list[Inner]:
     end = marks[0] if marks else len(words)
     items: list[str] = []
     total = 1 if marks else 0
-    for start, stop in zip(marks, [*marks[1:], len(words)], strict=True):
+    for start, stop in zip(marks, [*marks[1:], len(words)], strict=False):
         if words[start].text.startswith("::::"):
             total = 0
             continue
