@@ -25,7 +25,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any, get_args, get_origin
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 import msgspec
 import orjson
@@ -99,10 +99,10 @@ def load(path: Path | None = None, environ: Mapping[str, str] = MappingProxyType
     made: dict[str, msgspec.Struct] = {}
     for table, settings in known.items():
         values = {}
-        for field in msgspec.structs.fields(settings):
-            if (table, field.name) in said:
-                value, where = said[table, field.name]
-                values[field.name] = converted(value, field.type, f"{where}: {table}.{field.name}")
+        for name, annotation in annotations(settings).items():
+            if (table, name) in said:
+                value, where = said[table, name]
+                values[name] = converted(value, annotation, f"{where}: {table}.{name}")
         try:
             made[table] = settings(**values)
         except ValueError as error:
@@ -156,8 +156,7 @@ def from_environment(
     for name, text in environ.items():
         if name in variables:
             table, key = variables[name]
-            annotation = next(f.type for f in msgspec.structs.fields(known[table]) if f.name == key)
-            said[table, key] = (value_of(text, annotation), f"environment {name}")
+            said[table, key] = (value_of(text, annotations(known[table])[key]), f"environment {name}")
         elif not name.startswith(ENVIRONMENT) or name in OTHER_VARIABLES:
             continue
         elif "__" in name or name in flat:
@@ -185,6 +184,24 @@ def value_of(text: str, annotation: Any) -> Any:
 
 
 # ---------------------------------------------------------------- checking one value
+
+
+def annotations(settings: type[msgspec.Struct]) -> dict[str, Any]:
+    """The type of each setting with what is said about it; a struct that only changes a default inherits the words."""
+    hints = [get_type_hints(part, include_extras=True) for part in settings.__mro__ if part is not msgspec.Struct]
+    return {
+        name: next((hint[name] for hint in hints if name in hint and bare(hint[name])[1]), hints[0][name])
+        for name in settings.__struct_fields__
+    }
+
+
+def about(annotation: Any) -> str:
+    """The unit and the reason of a setting, on one line.
+
+    >>> about(Annotated[float, msgspec.Meta(description="nats at most")])
+    'nats at most'
+    """
+    return " ".join(" ".join((note.description or "").split()) for note in bare(annotation)[1])
 
 
 def bare(annotation: Any) -> tuple[Any, list[msgspec.Meta]]:
@@ -256,14 +273,11 @@ def as_toml(config: Config) -> str:
     tree = config.tree()
     for table, settings in tables().items():
         section, _, name = table.partition(".")
-        about = f"{detectors[name].TITLE}: {detectors[name].LOOKS_FOR}" if name else (settings.__doc__ or "").split("\n")[0]
+        title = f"{detectors[name].TITLE}: {detectors[name].LOOKS_FOR}" if name else (settings.__doc__ or "").split("\n")[0]
         values = tree[section][name] if name else tree[section]
-        lines += ["", "", *comment(about), f"[{table}]"]
-        for field in msgspec.structs.fields(settings):
-            notes = bare(field.type)[1]
-            words = " ".join(" ".join(note.description.split()) for note in notes if note.description)
-            lines += ["", *comment(words), *comment(f"({expected(field.type)})"),
-                      f"{field.name} = {toml(values[field.name])}"]
+        lines += ["", "", *comment(title), f"[{table}]"]
+        for key, annotation in annotations(settings).items():
+            lines += ["", *comment(about(annotation)), *comment(f"({expected(annotation)})"), f"{key} = {toml(values[key])}"]
     return "\n".join(lines) + "\n"
 
 

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 import pipeline.detectors
-from pipeline.config import Config, bare
+from pipeline.config import Config, about, annotations
 from pipeline.drawing import printable, span
 from pipeline.events.codes import KINDS
 from pipeline.plugins import discover
@@ -104,11 +104,8 @@ def detectors(config: Config) -> dict[str, dict[str, Any]]:
             "story": detector.STORY,
             "attack": list(detector.ATTACK),
             "settings": {
-                field.name: {
-                    "value": msgspec.to_builtins(getattr(config.detectors[name], field.name)),
-                    "about": " ".join(note.description for note in bare(field.type)[1] if note.description),
-                }
-                for field in msgspec.structs.fields(detector.Settings)
+                key: {"value": msgspec.to_builtins(getattr(config.detectors[name], key)), "about": about(annotation)}
+                for key, annotation in annotations(detector.Settings).items()
             },
         }
         for name, detector in discover(pipeline.detectors).items()
@@ -123,7 +120,7 @@ def show_detectors(found: Mapping[str, Mapping[str, Any]], console: Console) -> 
         console.print(heading)
         console.print(wrapped(f"{entry['title']}: {entry['looks_for']}", 2))
         for setting, said in entry["settings"].items():
-            console.print(wrapped(f"{setting} = {said['value']}: {' '.join(said['about'].split())}", 4))
+            console.print(wrapped(f"{setting} = {said['value']}: {said['about']}", 4))
         console.print()
 
 

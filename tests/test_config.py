@@ -34,10 +34,10 @@ def test_what_is_printed_can_be_passed_back(tmp_path: Path) -> None:
 
 def test_every_setting_says_its_unit_and_reason() -> None:
     silent = [
-        f"{table}.{field.name}"
+        f"{table}.{name}"
         for table, settings in config.tables().items()
-        for field in msgspec.structs.fields(settings)
-        if not any(note.description for note in config.bare(field.type)[1])
+        for name, annotation in config.annotations(settings).items()
+        if not config.about(annotation)
     ]
     assert silent == []
 
