@@ -57,7 +57,7 @@ def blocks(stream: Stream, block_bytes: Callable[[], int]) -> Iterator[Block | L
     first = True
     ended: Break | bool = False
     while not ended:
-        data = np.empty(len(rest) + max(block_bytes(), 1) + ROOM, np.uint8)
+        data = np.empty(len(rest) + max(block_bytes(), len(UTF8_MARK)) + ROOM, np.uint8)
         view = data.data
         view[: len(rest)] = rest
         filled = len(rest)

@@ -16,15 +16,41 @@ FLOORS = (
     {"errors", "__init__"},
     {"shell", "kernels", "events", "plugins"},
     {"detectors", "risk", "alerts", "registry", "commands", "causes", "admission"},
-    {"scorer", "state", "sinks", "formats", "config", "inputs", "reading", "merge", "blocks",
-     "unpacking"},
-    {"cli", "live", "replay", "progress", "demo", "lab", "story", "telling",
-     "written", "event_words", "table", "drawing", "reports", "contracts"},
+    {"scorer", "state", "sinks", "formats", "config", "inputs", "reading", "merge", "blocks", "unpacking"},
+    {
+        "cli",
+        "live",
+        "replay",
+        "progress",
+        "demo",
+        "lab",
+        "story",
+        "telling",
+        "written",
+        "event_words",
+        "table",
+        "drawing",
+        "reports",
+        "contracts",
+    },
 )
 """From the ground up: a module imports from its own floor and from those below."""
 
-PURE = ("events", "kernels", "shell", "detectors", "risk", "alerts", "registry", "commands", "causes", "admission", "scorer",
-        "formats", "state")
+PURE = (
+    "events",
+    "kernels",
+    "shell",
+    "detectors",
+    "risk",
+    "alerts",
+    "registry",
+    "commands",
+    "causes",
+    "admission",
+    "scorer",
+    "formats",
+    "state",
+)
 """Between bytes and records: no clock, socket, thread, subprocess or randomness."""
 
 IMPURE = {"time", "socket", "random", "secrets", "subprocess", "threading", "asyncio", "urllib", "http", "requests"}

@@ -60,7 +60,7 @@ def read_lines(data: bytes, source: int, position: int) -> Decoded:
             rejected.append(Rejected(source, at, too_long(len(whole)), whole[:KEPT_BYTES]))
         elif line:
             parts = lay_flat(line).split(b"\n") if line[:1] == b"[" and is_array(line) else [line]
-            for part in parts:
+            for part in filter(bytes.strip, parts):
                 read_line(part, at, rows, registry, rejected)
     return Decoded(rows.batch(), registry, rejected, len(lines))
 
