@@ -1,7 +1,7 @@
 """The commands: parse and print, nothing else.
 
-Exit status: 0 done, 1 rows were rejected under --strict or something went wrong on the way, 2 wrong usage, configuration or
-input, 130 interrupted.
+Exit status: 0 done, 1 rows were rejected under --strict or something went wrong on the way, 2 wrong usage,
+configuration or input, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -60,21 +60,28 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"agentrisk {pipeline.__version__}")
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
-    def command(name: str, run: Callable[[argparse.Namespace], int], about: str, details: str = "") -> argparse.ArgumentParser:
+    def command(
+        name: str, run: Callable[[argparse.Namespace], int], about: str, details: str = ""
+    ) -> argparse.ArgumentParser:
         added = commands.add_parser(name, help=about, description=details or f"{about[0].upper()}{about[1:]}.")
         added.set_defaults(run=run)
         return added
 
     def takes_config(added: argparse.ArgumentParser) -> None:
-        added.add_argument("--config", type=Path, metavar="FILE",
-                           help="settings (TOML); see `agentrisk config`. AGENTRISK_ variables win over it")
+        added.add_argument(
+            "--config",
+            type=Path,
+            metavar="FILE",
+            help="settings (TOML); see `agentrisk config`. AGENTRISK_ variables win over it",
+        )
 
     def takes_json(added: argparse.ArgumentParser, what: str) -> None:
         added.add_argument("--json", action="store_true", help=f"print {what} as JSON, for machines")
 
     def takes_inputs(added: argparse.ArgumentParser) -> None:
-        added.add_argument("inputs", nargs="+", metavar="INPUT",
-                           help="a file, a folder of files, or - for the standard input")
+        added.add_argument(
+            "inputs", nargs="+", metavar="INPUT", help="a file, a folder of files, or - for the standard input"
+        )
         added.add_argument("--strict", action="store_true", help="exit 1 when a row was rejected")
         added.add_argument("--quiet", action="store_true", help="no progress on stderr")
         takes_config(added)
@@ -87,8 +94,13 @@ def parser() -> argparse.ArgumentParser:
     takes_inputs(replay)
     replay.add_argument("--registry", type=Path, metavar="FILE", help="what is declared about the agents (NDJSON)")
     replay.add_argument("--out", type=Path, metavar="DIR", help="write scores, evidence, alerts and the summary here")
-    replay.add_argument("--sink", action="append", default=[], metavar="NAME=TARGET",
-                        help="write somewhere else too; may be repeated. A NAME that is none lists what there is")
+    replay.add_argument(
+        "--sink",
+        action="append",
+        default=[],
+        metavar="NAME=TARGET",
+        help="write somewhere else too; may be repeated. A NAME that is none lists what there is",
+    )
     replay.add_argument("--replace", action="store_true", help="write over the result of an earlier run")
     takes_json(replay, "the summary")
 
@@ -106,7 +118,9 @@ def parser() -> argparse.ArgumentParser:
     takes_config(detectors)
     takes_json(detectors, "them")
 
-    config = command("config", run_config, "print every setting with its unit and reason; the output can be passed back")
+    config = command(
+        "config", run_config, "print every setting with its unit and reason; the output can be passed back"
+    )
     takes_config(config)
     takes_json(config, "the settings")
 

@@ -99,7 +99,7 @@ def load(path: Path | None = None, environ: Mapping[str, str] = MappingProxyType
     made: dict[str, msgspec.Struct] = {}
     for table, settings in known.items():
         values = {}
-        for name, annotation in annotations(settings).items():
+        for name, annotation in types_of(settings).items():
             if (table, name) in said:
                 value, where = said[table, name]
                 values[name] = converted(value, annotation, f"{where}: {table}.{name}")
@@ -107,7 +107,9 @@ def load(path: Path | None = None, environ: Mapping[str, str] = MappingProxyType
             made[table] = settings(**values)
         except ValueError as error:
             raise ConfigError(f"[{table}]: {error}") from error
-    detectors = {name.removeprefix("detectors."): made.pop(name) for name in list(made) if name.startswith("detectors.")}
+    detectors = {
+        name.removeprefix("detectors."): made.pop(name) for name in list(made) if name.startswith("detectors.")
+    }
     return Config(**made, detectors=MappingProxyType(detectors))  # type: ignore[arg-type]
 
 
@@ -121,7 +123,9 @@ def from_file(path: Path, known: Mapping[str, type[msgspec.Struct]]) -> dict[tup
     except OSError as error:
         raise ConfigError(f"{path}: expected a readable file, got: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: expected UTF-8, got byte {error.object[error.start]:#04x} at {error.start}") from error
+        raise ConfigError(
+            f"{path}: expected UTF-8, got byte {error.object[error.start]:#04x} at {error.start}"
+        ) from error
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path}: expected TOML, got: {error}") from error
 
@@ -135,8 +139,10 @@ def from_file(path: Path, known: Mapping[str, type[msgspec.Struct]]) -> dict[tup
             elif (table := prefix.removesuffix(".")) in known and name in known[table].__struct_fields__:
                 yield (table, name), (value, str(path))
             else:
-                raise ConfigError(f'{path}: unknown {"table" if isinstance(value, dict) else "setting"} "{dotted}"'
-                                  + suggestion(dotted, every_name(known)))
+                raise ConfigError(
+                    f'{path}: unknown {"table" if isinstance(value, dict) else "setting"} "{dotted}"'
+                    + suggestion(dotted, every_name(known))
+                )
 
     return dict(walk(tree, ""))
 
@@ -149,18 +155,23 @@ def from_environment(
     A variable without the two underscores is left alone (Kubernetes sets AGENTRISK_SERVICE_HOST and the like),
     unless it is a setting but for them.
     """
-    variables = {variable(table, field): (table, field) for table, settings in known.items()
-                 for field in settings.__struct_fields__}
+    variables = {
+        variable(table, field): (table, field)
+        for table, settings in known.items()
+        for field in settings.__struct_fields__
+    }
     flat = {name.replace("__", "_"): name for name in variables}
     said: dict[tuple[str, str], tuple[Any, str]] = {}
     for name, text in environ.items():
         if name in variables:
             table, key = variables[name]
-            said[table, key] = (value_of(text, annotations(known[table])[key]), f"environment {name}")
+            said[table, key] = (value_of(text, types_of(known[table])[key]), f"environment {name}")
         elif not name.startswith(ENVIRONMENT) or name in OTHER_VARIABLES:
             continue
         elif "__" in name or name in flat:
-            raise ConfigError(f'environment: unknown setting "{name}"' + suggestion(name, [*variables, *OTHER_VARIABLES]))
+            raise ConfigError(
+                f'environment: unknown setting "{name}"' + suggestion(name, [*variables, *OTHER_VARIABLES])
+            )
     return said
 
 
@@ -186,7 +197,7 @@ def value_of(text: str, annotation: Any) -> Any:
 # ---------------------------------------------------------------- checking one value
 
 
-def annotations(settings: type[msgspec.Struct]) -> dict[str, Any]:
+def types_of(settings: type[msgspec.Struct]) -> dict[str, Any]:
     """The type of each setting with what is said about it; a struct that only changes a default inherits the words."""
     hints = [get_type_hints(part, include_extras=True) for part in settings.__mro__ if part is not msgspec.Struct]
     return {
@@ -218,8 +229,10 @@ def converted(value: Any, annotation: Any, where: str) -> Any:
         result = msgspec.convert(value, annotation)
     except (msgspec.ValidationError, OverflowError) as error:
         raise ConfigError(f"{where}: expected {expected(annotation)}, got {shown(value)}") from error
-    if any(isinstance(number, float) and not math.isfinite(number)
-           for number in (result if isinstance(result, tuple) else (result,))):
+    if any(
+        isinstance(number, float) and not math.isfinite(number)
+        for number in (result if isinstance(result, tuple) else (result,))
+    ):
         raise ConfigError(f"{where}: expected {expected(annotation)} that is finite, got {shown(value)}")
     return result
 
@@ -239,10 +252,15 @@ def expected(annotation: Any) -> str:
     elif get_origin(inner) is tuple:
         words = f"an array of {len(arguments)}: {', '.join(expected(a) for a in arguments)}"
     else:
-        words = {float: "a number", int: "a whole number", bool: "true or false", str: "a string"}.get(inner, str(inner))
-    limits = [f"{phrase} {number:g}" for note in notes for phrase, number in
-              (("above", note.gt), ("at least", note.ge), ("below", note.lt), ("at most", note.le))
-              if number is not None]
+        words = {float: "a number", int: "a whole number", bool: "true or false", str: "a string"}.get(
+            inner, str(inner)
+        )
+    limits = [
+        f"{phrase} {number:g}"
+        for note in notes
+        for phrase, number in (("above", note.gt), ("at least", note.ge), ("below", note.lt), ("at most", note.le))
+        if number is not None
+    ]
     return words + (", " + " and ".join(limits) if limits else "")
 
 
@@ -273,11 +291,18 @@ def as_toml(config: Config) -> str:
     tree = config.tree()
     for table, settings in tables().items():
         section, _, name = table.partition(".")
-        title = f"{detectors[name].TITLE}: {detectors[name].LOOKS_FOR}" if name else (settings.__doc__ or "").split("\n")[0]
+        title = (
+            f"{detectors[name].TITLE}: {detectors[name].LOOKS_FOR}" if name else (settings.__doc__ or "").split("\n")[0]
+        )
         values = tree[section][name] if name else tree[section]
         lines += ["", "", *comment(title), f"[{table}]"]
-        for key, annotation in annotations(settings).items():
-            lines += ["", *comment(about(annotation)), *comment(f"({expected(annotation)})"), f"{key} = {toml(values[key])}"]
+        for key, annotation in types_of(settings).items():
+            lines += [
+                "",
+                *comment(about(annotation)),
+                *comment(f"({expected(annotation)})"),
+                f"{key} = {toml(values[key])}",
+            ]
     return "\n".join(lines) + "\n"
 
 

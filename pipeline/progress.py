@@ -58,4 +58,6 @@ def said(taken: int, total: int | None, events: int, seconds: float, reached: fl
     """
     of = f" of {total / 1e6:,.1f} MB ({min(taken / total, 1):.0%})".replace("%", " %") if total else " MB"
     rate = events / seconds if seconds > 0 else 0.0
-    return f"{taken / 1e6:,.1f}{of}, {rate:,.0f} events/s" + (f", reached {clock(reached, date=True)}" if reached is not None else "")
+    return f"{taken / 1e6:,.1f}{of}, {rate:,.0f} events/s" + (
+        f", reached {clock(reached, date=True)}" if reached is not None else ""
+    )

@@ -1,7 +1,7 @@
 """Recorded events -> the walk -> sinks, with an account in which every row that was read appears.
 
-    paths ──> inputs ──> reading ──> merge ──> scorer ──> sinks
-                            └─ rejected ─────────────────> sinks        read = scored + rejected + late
+paths ──> inputs ──> reading ──> merge ──> scorer ──> sinks
+                        └─ rejected ─────────────────> sinks        read = scored + rejected + late
 """
 
 from __future__ import annotations
@@ -119,8 +119,13 @@ class Walk:
 
     def batches(self) -> Iterator[Batch]:
         """All events, merged; what is rejected on the way goes to the sinks."""
-        return merge([Stream(lambda reader=reader: self.events(reader), reader.source.begins)  # type: ignore[misc]
-                      for reader in self.readers], self.config.merge)
+        return merge(
+            [
+                Stream(lambda reader=reader: self.events(reader), reader.source.begins)  # type: ignore[misc]
+                for reader in self.readers
+            ],
+            self.config.merge,
+        )
 
     def events(self, reader: Reader) -> Iterator[Batch]:
         """The batches of one source."""
@@ -152,7 +157,9 @@ class Walk:
             if score["score"] >= LEVELS[0] and score["score"] > self.peaks.get(score["agent"], (0.0,))[0]:
                 self.peaks[score["agent"]] = score["score"], score["terms"]
         self.write("scores", outcome.scores)
-        self.write("evidence", [{**record, "source": self.found.names[record["source"]]} for record in outcome.evidence])
+        self.write(
+            "evidence", [{**record, "source": self.found.names[record["source"]]} for record in outcome.evidence]
+        )
         self.write("alerts", outcome.alerts)
         self.write("rejected", [late_record(record, self.found.names) for record in outcome.late])
 
@@ -167,7 +174,7 @@ class Walk:
         return sum(reader.taken for reader in self.readers)
 
     def finals(self) -> tuple[list[dict[str, Any]], dict[str, int], int]:
-        """Write the final record of every agent; the riskiest by peak, how many ever reached each level, and how many there are."""
+        """Write each agent's final record; the riskiest by peak, how many ever reached each level, how many there are."""
         riskiest: list[dict[str, Any]] = []
         levels = dict.fromkeys(map(str, LEVELS), 0)
         agents = 0
@@ -188,7 +195,10 @@ class Walk:
         """What became of every row that was read."""
         counted = self.scorer.account
         account: dict[str, Any] = {
-            "read": self.read, "scored": sum(counted.scored), "rejected": self.rejected, "late": sum(counted.late),
+            "read": self.read,
+            "scored": sum(counted.scored),
+            "rejected": self.rejected,
+            "late": sum(counted.late),
             "kinds": {kind: {"scored": counted.scored[k], "late": counted.late[k]} for k, kind in enumerate(KINDS)},
         }
         assert account["read"] == account["scored"] + account["rejected"] + account["late"], account
@@ -200,8 +210,12 @@ class Walk:
 
 def rejected_record(row: Rejected, names: Sequence[str]) -> dict[str, Any]:
     """A refused row as it is kept (schemas/rejected.schema.json); `source` by its name."""
-    record: dict[str, Any] = {"source": names[row.source], "position": row.position, "reason": row.reason,
-                              "raw": row.raw.decode("utf-8", "replace")}
+    record: dict[str, Any] = {
+        "source": names[row.source],
+        "position": row.position,
+        "reason": row.reason,
+        "raw": row.raw.decode("utf-8", "replace"),
+    }
     return record | ({"rows": row.rows} if row.rows != 1 else {})
 
 
@@ -283,7 +297,11 @@ def check(paths: Sequence[str], config: Config, progress: TextIO | None = None) 
     shown.close()
     rejected = sum(entry["rejected"] for entry in counts)
     return {
-        "inputs": [{"source": name, **entry} for i, (name, entry) in enumerate(zip(found.names, counts, strict=True)) if i in events_in],
+        "inputs": [
+            {"source": name, **entry}
+            for i, (name, entry) in enumerate(zip(found.names, counts, strict=True))
+            if i in events_in
+        ],
         "registry": {
             "entries": len(found.registry),
             "files": [name for i, name in enumerate(found.names) if i not in events_in],

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 import pipeline.detectors
-from pipeline.config import Config, about, annotations
+from pipeline.config import Config, about, types_of
 from pipeline.drawing import printable, span
 from pipeline.events.codes import KINDS
 from pipeline.plugins import discover
@@ -33,8 +33,13 @@ def table(*columns: tuple[str, str]) -> Table:
     """An empty table; a column is its heading and "left", "right" or "wide" (takes what is left)."""
     made = Table(box=rich.box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")
     for heading, kind in columns:
-        made.add_column(heading, justify="right" if kind == "right" else "left", overflow="fold",
-                        no_wrap=kind != "wide", ratio=1 if kind == "wide" else None)
+        made.add_column(
+            heading,
+            justify="right" if kind == "right" else "left",
+            overflow="fold",
+            no_wrap=kind != "wide",
+            ratio=1 if kind == "wide" else None,
+        )
     return made
 
 
@@ -51,8 +56,10 @@ def show_summary(summary: Mapping[str, Any], console: Console, folder: Path | No
         console.print("No agent's score rose.")
     levels, seconds = summary["levels"], summary["seconds"]
     console.print()
-    console.print(f"{summary['agents']:,} agents; scores that ever reached 50: {levels['50']:,}, 70: {levels['70']:,}, "
-                  f"90: {levels['90']:,}")
+    console.print(
+        f"{summary['agents']:,} agents; scores that ever reached 50: {levels['50']:,}, 70: {levels['70']:,}, "
+        f"90: {levels['90']:,}"
+    )
     console.print(account_line(summary["account"]))
     for reason, count in list(summary["rejected_by_reason"].items())[:REASONS]:
         console.print(wrapped(f"{count:,} x {neutral(reason)}", 2))
@@ -75,17 +82,30 @@ def account_line(account: Mapping[str, Any]) -> str:
 
 def show_check(found: Mapping[str, Any], console: Console) -> None:
     """What was read from each input, and what was rejected."""
-    made = table(("input", "wide"), *((kind, "right") for kind in KINDS), ("registry", "right"), ("rejected", "right"),
-                 ("bytes", "right"))
+    made = table(
+        ("input", "wide"),
+        *((kind, "right") for kind in KINDS),
+        ("registry", "right"),
+        ("rejected", "right"),
+        ("bytes", "right"),
+    )
     for entry in found["inputs"]:
-        made.add_row(neutral(entry["source"]), *(f"{entry[kind]:,}" for kind in (*KINDS, "registry", "rejected", "bytes")))
+        made.add_row(
+            neutral(entry["source"]), *(f"{entry[kind]:,}" for kind in (*KINDS, "registry", "rejected", "bytes"))
+        )
     console.print(made)
     if found["registry"]["files"]:
-        console.print(Text(f"registry: {found['registry']['entries']:,} entries in "
-                           f"{', '.join(map(neutral, found['registry']['files']))}"))
+        console.print(
+            Text(
+                f"registry: {found['registry']['entries']:,} entries in "
+                f"{', '.join(map(neutral, found['registry']['files']))}"
+            )
+        )
     for entry in found["rejected"]:
         console.print(Text(f"{entry['count']:,} x {neutral(entry['reason'])}"))
-        console.print(wrapped(f"first: {neutral(entry['source'])}, {entry['position']}: {neutral(redact(entry['raw']))[:RAW]}", 4))
+        console.print(
+            wrapped(f"first: {neutral(entry['source'])}, {entry['position']}: {neutral(redact(entry['raw']))[:RAW]}", 4)
+        )
     for entry in found["skipped"]:
         console.print(Text(f"not read: {neutral(entry['source'])}: {neutral(entry['reason'])}"))
     console.print("read {read:,} = accepted {accepted:,} + rejected {rejected:,}".format(**found["account"]))
@@ -105,7 +125,7 @@ def detectors(config: Config) -> dict[str, dict[str, Any]]:
             "attack": list(detector.ATTACK),
             "settings": {
                 key: {"value": msgspec.to_builtins(getattr(config.detectors[name], key)), "about": about(annotation)}
-                for key, annotation in annotations(detector.Settings).items()
+                for key, annotation in types_of(detector.Settings).items()
             },
         }
         for name, detector in discover(pipeline.detectors).items()

@@ -17,9 +17,15 @@ from tests.recordings import write
 def agentrisk(*arguments: str, shell: str = "") -> subprocess.CompletedProcess[str]:
     """The command as a process of its own; `shell` is what its output is piped to."""
     if shell:
-        return subprocess.run(["bash", "-c", f'set -o pipefail; "$@" | {shell}', "-", sys.executable, "-m", "pipeline.cli", *arguments],
-                              capture_output=True, text=True, check=False)
-    return subprocess.run([sys.executable, "-m", "pipeline.cli", *arguments], capture_output=True, text=True, check=False)
+        return subprocess.run(
+            ["bash", "-c", f'set -o pipefail; "$@" | {shell}', "-", sys.executable, "-m", "pipeline.cli", *arguments],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    return subprocess.run(
+        [sys.executable, "-m", "pipeline.cli", *arguments], capture_output=True, text=True, check=False
+    )
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +44,10 @@ def bad(tmp_path: Path) -> Path:
 
 
 def test_help_does_not_wait_for_numpy_or_numba() -> None:
-    code = "import sys, pipeline.cli; pipeline.cli.parser().format_help(); print({'numpy', 'numba', 'rich'} & set(sys.modules))"
+    code = (
+        "import sys, pipeline.cli; pipeline.cli.parser().format_help(); "
+        "print({'numpy', 'numba', 'rich'} & set(sys.modules))"
+    )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "set()\n"
 
 
@@ -54,7 +63,11 @@ def test_help_does_not_wait_for_numpy_or_numba() -> None:
     ],
 )
 def test_wrong_usage_is_one_line_on_stderr_and_status_2(
-    arguments: Sequence[str], named: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    arguments: Sequence[str],
+    named: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert main(arguments) == 2
@@ -74,20 +87,26 @@ def test_no_command_and_an_unknown_one_are_wrong_usage(capsys: pytest.CaptureFix
     assert "Traceback" not in capsys.readouterr().err
 
 
-def test_a_wrong_setting_in_the_environment_is_status_2(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_wrong_setting_in_the_environment_is_status_2(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setenv("AGENTRISK_RISK__PRIRO", "1")
     assert main(["config"]) == 2
     assert "AGENTRISK_RISK__PRIOR" in capsys.readouterr().err
 
 
-def test_rejected_rows_are_status_0_unless_strict(bad: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_rejected_rows_are_status_0_unless_strict(
+    bad: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     for n, (strict, status) in enumerate([([], 0), (["--strict"], 1)]):
         assert main(["replay", str(bad), "--out", str(tmp_path / str(n)), "--quiet", *strict]) == status
         assert main(["check", str(bad), "--quiet", *strict]) == status
     assert "rejected 1" in capsys.readouterr().out
 
 
-def test_replay_prints_the_riskiest_the_account_and_where_to_go_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_replay_prints_the_riskiest_the_account_and_where_to_go_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["replay", str(write(tmp_path / "events.ndjson")), "--out", str(tmp_path / "out")]) == 0
     out = capsys.readouterr().out
     assert "lab/scans" in out
@@ -122,8 +141,15 @@ def test_explain_tells_the_story_and_gives_it_to_machines(result: Path, capsys: 
     assert main(["explain", str(result / "out"), "lab/nobody"]) == 2
 
 
-@pytest.mark.parametrize("arguments", [["detectors"], ["check", "EVENTS", "--quiet"], ["explain", "OUT", "lab/scans"],
-                                       ["replay", "EVENTS", "--out", "OUT", "--replace", "--quiet"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["detectors"],
+        ["check", "EVENTS", "--quiet"],
+        ["explain", "OUT", "lab/scans"],
+        ["replay", "EVENTS", "--out", "OUT", "--replace", "--quiet"],
+    ],
+)
 def test_what_people_read_fits_80_columns_and_has_no_colour_in_a_pipe(
     arguments: list[str], result: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -171,6 +197,11 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
 
 def test_standard_input_is_read(tmp_path: Path) -> None:
     with write(tmp_path / "events.ndjson").open("rb") as file:
-        done = subprocess.run([sys.executable, "-m", "pipeline.cli", "check", "-", "--json"], stdin=file, capture_output=True,
-                              text=True, check=True)
+        done = subprocess.run(
+            [sys.executable, "-m", "pipeline.cli", "check", "-", "--json"],
+            stdin=file,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
     assert json.loads(done.stdout)["account"]["rejected"] == 0

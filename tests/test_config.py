@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 
 import msgspec
@@ -26,7 +27,9 @@ def refusal(path: Path | None = None, **environ: str) -> str:
 
 
 def test_what_is_printed_can_be_passed_back(tmp_path: Path) -> None:
-    changed = config.load(environ={"AGENTRISK_RISK__PRIOR": "-6.25", "AGENTRISK_DETECTORS__PROBING__HALF_LIFE_S": "1e3"})
+    changed = config.load(
+        environ={"AGENTRISK_RISK__PRIOR": "-6.25", "AGENTRISK_DETECTORS__PROBING__HALF_LIFE_S": "1e3"}
+    )
     for settings in (config.load(), changed):
         assert config.load(written(tmp_path, config.as_toml(settings))) == settings
     assert changed != config.load()
@@ -36,7 +39,7 @@ def test_every_setting_says_its_unit_and_reason() -> None:
     silent = [
         f"{table}.{name}"
         for table, settings in config.tables().items()
-        for name, annotation in config.annotations(settings).items()
+        for name, annotation in config.types_of(settings).items()
         if not config.about(annotation)
     ]
     assert silent == []
@@ -64,7 +67,9 @@ def test_an_unknown_key_is_refused_and_the_nearest_is_named(tmp_path: Path) -> N
     assert "agentrisk.toml" in said
 
 
-@pytest.mark.parametrize("text", ["[riks]\nprior = -4", "[detectors.poolsession]\ncap = 1", "prior = 3", "[risk.deeper]\nx = 1"])
+@pytest.mark.parametrize(
+    "text", ["[riks]\nprior = -4", "[detectors.poolsession]\ncap = 1", "prior = 3", "[risk.deeper]\nx = 1"]
+)
 def test_unknown_tables_are_refused(tmp_path: Path, text: str) -> None:
     assert "unknown" in refusal(written(tmp_path, text))
 
@@ -80,7 +85,9 @@ def test_unknown_tables_are_refused(tmp_path: Path, text: str) -> None:
         ("prior = [1.0]", "expected a number", "got [1.0]"),
     ],
 )
-def test_a_wrong_value_is_refused_with_expected_got_and_where(tmp_path: Path, line: str, expected: str, got: str) -> None:
+def test_a_wrong_value_is_refused_with_expected_got_and_where(
+    tmp_path: Path, line: str, expected: str, got: str
+) -> None:
     said = refusal(written(tmp_path, f"[risk]\n{line}\n"))
     assert "agentrisk.toml: risk.prior: " in said
     assert expected in said
@@ -95,7 +102,12 @@ def test_a_file_that_is_missing_or_no_toml_is_named(tmp_path: Path) -> None:
 
 
 def test_variables_of_others_are_left_alone() -> None:
-    others = {"AGENTRISK_SERVICE_HOST": "10.0.0.1", "AGENTRISK_PORT": "tcp://10.0.0.1:80", "AGENTRISK_CACHE_DIR": "/tmp", "HOME": "/"}
+    others = {
+        "AGENTRISK_SERVICE_HOST": "10.0.0.1",
+        "AGENTRISK_PORT": "tcp://10.0.0.1:80",
+        "AGENTRISK_CACHE_DIR": "/tmp",
+        "HOME": "/",
+    }
     assert config.load(environ=others) == config.load()
 
 
@@ -130,7 +142,14 @@ def test_a_config_cannot_be_changed() -> None:
         settings.detectors["x"] = settings.risk  # type: ignore[index]
 
 
-@given(st.one_of(st.floats(allow_nan=False, allow_infinity=False), st.integers(-(2**63), 2**63 - 1), st.booleans(),
-                 st.text(st.characters(exclude_categories=["Cs"])), st.lists(st.floats(-1e9, 1e9), max_size=4)))
+@given(
+    st.one_of(
+        st.floats(allow_nan=False, allow_infinity=False),
+        st.integers(-(2**63), 2**63 - 1),
+        st.booleans(),
+        st.text(st.characters(exclude_categories=["Cs"])),
+        st.lists(st.floats(-1e9, 1e9), max_size=4),
+    )
+)
 def test_every_value_survives_being_written_as_toml(value: object) -> None:
-    assert config.tomllib.loads(f"x = {config.toml(value)}")["x"] == value
+    assert tomllib.loads(f"x = {config.toml(value)}")["x"] == value

@@ -37,7 +37,9 @@ def test_a_schema_is_valid_says_what_it_is_and_has_examples(name: str) -> None:
     assert schema["examples"]
 
 
-@pytest.mark.parametrize(("name", "example"), [(name, e) for name, schema in SCHEMAS.items() for e in schema["examples"]])
+@pytest.mark.parametrize(
+    ("name", "example"), [(name, e) for name, schema in SCHEMAS.items() for e in schema["examples"]]
+)
 def test_every_example_validates(name: str, example: Any) -> None:
     validator(name).validate(example)
 
@@ -59,7 +61,9 @@ HALVES = {"src_hi": "src_ip", "src_lo": "src_ip", "dst_hi": "dst_ip", "dst_lo": 
 
 
 @pytest.mark.parametrize(("kind", "columns"), [("flow", Flow), ("gpu", Gpu), ("command", Command)])
-def test_the_event_schema_has_just_the_fields_that_become_columns(kind: str, columns: type[Flow | Gpu | Command]) -> None:
+def test_the_event_schema_has_just_the_fields_that_become_columns(
+    kind: str, columns: type[Flow | Gpu | Command]
+) -> None:
     common = set(Common._fields) - {"source", "position"} | {"kind"}
     expected = {HALVES.get(name, name) for name in columns._fields} | common
     assert set(SCHEMAS["event"]["$defs"][kind]["properties"]) == expected
@@ -70,10 +74,53 @@ def test_the_event_schema_has_just_the_fields_that_become_columns(kind: str, col
 VALUES = st.one_of(
     st.none(),
     st.booleans(),
-    st.sampled_from(["", "a", "tcp", "udp", "icmp", "outbound", "inbound", "established", "blocked", "flow", "gpu", "command",
-                     "10.0.0.1", "10.0.0.256", "::1", "2001:db8::1", "fe80::1%eth0", "a" * 513]),
-    st.sampled_from([0, 1, -1, 0.5, -0.5, 1.0, 443.0, 65535, 65536, 100, 100.5, 2**31 - 1, 2**31, 2**32, 2**53, 2**53 + 2, 4102444800, 1e300,
-                     -40, -101, 100_001]),
+    st.sampled_from(
+        [
+            "",
+            "a",
+            "tcp",
+            "udp",
+            "icmp",
+            "outbound",
+            "inbound",
+            "established",
+            "blocked",
+            "flow",
+            "gpu",
+            "command",
+            "10.0.0.1",
+            "10.0.0.256",
+            "::1",
+            "2001:db8::1",
+            "fe80::1%eth0",
+            "a" * 513,
+        ]
+    ),
+    st.sampled_from(
+        [
+            0,
+            1,
+            -1,
+            0.5,
+            -0.5,
+            1.0,
+            443.0,
+            65535,
+            65536,
+            100,
+            100.5,
+            2**31 - 1,
+            2**31,
+            2**32,
+            2**53,
+            2**53 + 2,
+            4102444800,
+            1e300,
+            -40,
+            -101,
+            100_001,
+        ]
+    ),
     st.just([]),
     st.just({}),
 )

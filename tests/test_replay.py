@@ -37,7 +37,9 @@ def result(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write(folder / "events.ndjson", [*events(), late])
     with (folder / "events.ndjson").open("a") as file:
         file.write('{"kind": "flow", "agent": "lab/works", "ts": 1, "src_port": 70000, "password": "hunter2hunter2"}\n')
-        file.write('{"kind": "command", "agent": "lab/works", "ts": "soon", "command": "mysql -phunter2hunter2 \x1b"}\n')
+        file.write(
+            '{"kind": "command", "agent": "lab/works", "ts": "soon", "command": "mysql -phunter2hunter2 \x1b"}\n'
+        )
         file.write("not json\n\n")
     replayed([folder / "events.ndjson"], folder / "out")
     return folder / "out"
@@ -87,7 +89,11 @@ def test_the_one_that_scans_is_riskiest_and_its_terms_sum_to_its_score(result: P
 
 
 def test_evidence_names_the_command_that_did_it(result: Path) -> None:
-    scans = [record for record in lines(result / "evidence.ndjson") if record["agent"] == "lab/scans" and record["modality"] == "flow"]
+    scans = [
+        record
+        for record in lines(result / "evidence.ndjson")
+        if record["agent"] == "lab/scans" and record["modality"] == "flow"
+    ]
     assert scans
     assert scans[0]["causes"][0]["command"].startswith("nmap -Pn 10.0.0.0/24")
     assert scans[0]["source"].endswith("events.ndjson")
@@ -111,13 +117,25 @@ def test_how_a_recording_is_cut_into_files_and_packed_changes_nothing(tmp_path: 
 
 
 def test_a_registry_says_what_is_expected(tmp_path: Path) -> None:
-    rows = [{"kind": "gpu", "agent": "lab/a", "ts": START + n, "gpu": 0, "util_pct": 99, "power_w": 600, "power_limit_w": 700}
-            for n in range(240)]
+    rows = [
+        {
+            "kind": "gpu",
+            "agent": "lab/a",
+            "ts": START + n,
+            "gpu": 0,
+            "util_pct": 99,
+            "power_w": 600,
+            "power_limit_w": 700,
+        }
+        for n in range(240)
+    ]
     path = write(tmp_path / "gpu.ndjson", rows)
     for declared in ("none", "training"):
         (tmp_path / f"{declared}.jsonl").write_text(json.dumps({"agent": "lab/a", "declared_gpu": declared}) + "\n")
     peak = {
-        declared: replayed([path], tmp_path / f"out-{declared}", registry=tmp_path / f"{declared}.jsonl")["riskiest"][0]["peak"]["score"]
+        declared: replayed([path], tmp_path / f"out-{declared}", registry=tmp_path / f"{declared}.jsonl")["riskiest"][
+            0
+        ]["peak"]["score"]
         for declared in ("none", "training")
     }
     assert peak["none"] > 50 > peak["training"]
@@ -140,13 +158,18 @@ def test_what_is_wrong_is_said_before_any_work(tmp_path: Path) -> None:
 
 
 def test_two_sinks_are_told_the_same(tmp_path: Path) -> None:
-    replay.run([str(write(tmp_path / "events.ndjson"))], config=config.load(),
-               sinks=[f"files={tmp_path / 'out'}", f"ocsf={tmp_path / 'findings.ndjson'}"])
+    replay.run(
+        [str(write(tmp_path / "events.ndjson"))],
+        config=config.load(),
+        sinks=[f"files={tmp_path / 'out'}", f"ocsf={tmp_path / 'findings.ndjson'}"],
+    )
     findings = lines(tmp_path / "findings.ndjson")
     assert [f["finding_info"]["uid"] for f in findings] == [a["id"] for a in lines(tmp_path / "out" / "alerts.ndjson")]
 
 
-def test_progress_in_a_log_is_lines_and_on_a_terminal_one_that_is_taken_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_progress_in_a_log_is_lines_and_on_a_terminal_one_that_is_taken_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     class Terminal(io.StringIO):
         def isatty(self) -> bool:
             return True
@@ -166,7 +189,9 @@ def test_progress_in_a_log_is_lines_and_on_a_terminal_one_that_is_taken_away(tmp
 def test_check_counts_and_gives_an_example_of_each_kind_of_rejection(tmp_path: Path) -> None:
     path = write(tmp_path / "events.ndjson")
     with path.open("a") as file:
-        file.write('{"agent": "lab/a", "ts": -1, "command": "ls"}\n{"agent": "lab/a", "ts": -2, "command": "ls"}\nnot json\n')
+        file.write(
+            '{"agent": "lab/a", "ts": -1, "command": "ls"}\n{"agent": "lab/a", "ts": -2, "command": "ls"}\nnot json\n'
+        )
     found = replay.check([str(path)], config.load())
     assert found["account"] == {"read": len(events()) + 3, "accepted": len(events()), "rejected": 3}
     assert found["inputs"][0]["flow"] == sum(event["kind"] == "flow" for event in events())

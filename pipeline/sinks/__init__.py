@@ -7,8 +7,8 @@ A sink is a module of this folder with these names. Nothing else has to know of 
     open_sink  (target: str, replace: bool) -> Sink; UsageError where it cannot write there, before any work.
                `replace` allows what an earlier run left there to be overwritten
 
-Records are the plain dicts of schemas/. A sink turns them into bytes with `_gate.lines` or `_gate.line` and with nothing
-else, so that no secret and no control character leaves.
+Records are the plain dicts of schemas/. A sink turns them into bytes with `_gate.lines` or `_gate.line` and with
+nothing else, so that no secret and no control character leaves.
 """
 
 from __future__ import annotations

@@ -31,9 +31,9 @@ RISK_LEVEL: Final = {50: (2, "Medium"), 70: (3, "High"), 90: (4, "Critical")}
 def finding(alert: Record) -> dict[str, Any]:
     """One alert as a Detection Finding; times are milliseconds.
 
-    >>> made = finding({"id": "lab/a#1", "agent": "lab/a", "ts": 60.0, "opened_ts": 0.0, "change": "raised", "level": 90,
-    ...                 "score": 93.4, "terms": {"pool_session": 8.0}, "attack": ["T1496.001"], "evidence": ["e1"],
-    ...                 "incident": 1, "update": 2, "words": "lab/a reached 90."})
+    >>> made = finding({"id": "lab/a#1", "agent": "lab/a", "ts": 60.0, "opened_ts": 0.0, "change": "raised",
+    ...                 "level": 90, "score": 93.4, "terms": {"pool_session": 8.0}, "attack": ["T1496.001"],
+    ...                 "evidence": ["e1"], "incident": 1, "update": 2, "words": "lab/a reached 90."})
     >>> made["type_uid"], made["risk_score"], made["time"], made["finding_info"]["modified_time"]
     (200402, 93, 0, 60000)
     >>> made["finding_info"]["attacks"][0]["technique"]["uid"]

@@ -40,9 +40,16 @@ def test_a_secret_never_leaves(command: str, record: Any) -> None:
 
 
 JSON = st.recursive(
-    st.one_of(st.none(), st.booleans(), st.integers(-(2**53), 2**53), st.floats(allow_nan=False, allow_infinity=False),
-              st.text(st.characters())),
-    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(st.characters(), max_size=4), inner, max_size=3)),
+    st.one_of(
+        st.none(),
+        st.booleans(),
+        st.integers(-(2**53), 2**53),
+        st.floats(allow_nan=False, allow_infinity=False),
+        st.text(st.characters()),
+    ),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3), st.dictionaries(st.text(st.characters(), max_size=4), inner, max_size=3)
+    ),
     max_leaves=8,
 )
 
@@ -64,7 +71,12 @@ def test_every_record_becomes_one_line_of_json_without_control_characters(record
         assert all(c >= " " and not "\x7f" <= c <= "\x9f" and not "\u202a" <= c <= "\u202e" for c in text), text
 
 
-@given(st.dictionaries(st.sampled_from(["agent", "source", "x"]), st.one_of(st.integers(0, 9), st.from_regex("[ -~]{0,9}", fullmatch=True))))
+@given(
+    st.dictionaries(
+        st.sampled_from(["agent", "source", "x"]),
+        st.one_of(st.integers(0, 9), st.from_regex("[ -~]{0,9}", fullmatch=True)),
+    )
+)
 def test_what_is_harmless_leaves_as_it_is(record: dict[str, Any]) -> None:
     assert json.loads(_gate.line(record)) == record
 
