@@ -174,7 +174,7 @@ class Walk:
         return sum(reader.taken for reader in self.readers)
 
     def finals(self) -> tuple[list[dict[str, Any]], dict[str, int], int]:
-        """Write each agent's final record; the riskiest by peak, how many ever reached each level, how many there are."""
+        """Write the final records; the riskiest by peak, how many ever reached each level, how many agents there are."""
         riskiest: list[dict[str, Any]] = []
         levels = dict.fromkeys(map(str, LEVELS), 0)
         agents = 0

@@ -1,0 +1,82 @@
+"""Whether an event costs more when there are many agents."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import numpy as np
+
+from benchmarks import Row
+from pipeline.events import codes
+from pipeline.events.batch import Batch, Part, of_kind
+from pipeline.events.columns import Common, Flow
+from pipeline.events.strings import Strings, pack
+from pipeline.scorer import Scorer
+
+QUESTION = "What does a flow record cost in the walk, without reading, with a thousand agents and with a million?"
+ROWS = 65_536
+START_US = 1_767_225_600_000_000
+
+
+def measure(quick: bool) -> Iterator[Row]:
+    """The same number of records, spread over few agents and over many; then once more over agents that are known."""
+    for agents in (1_000, 100_000) if quick else (1_000, 1_000_000):
+        names = pack([f"lab/sandbox-{n:07d}" for n in range(agents)])
+        scorer = Scorer()
+        scorer.process(batch(names, agents, 0, 64))
+        records = ROWS * 4 if quick else max(2 * agents, ROWS * 16)
+        first = cost(scorer, names, agents, records, 0)
+        again = cost(scorer, names, agents, records, records)
+        yield Row(f"{agents:,} agents, being met", first, "µs an event", f"{records:,} records")
+        yield Row(f"{agents:,} agents, all known", again, "µs an event")
+
+
+def cost(scorer: Scorer, names: Strings, agents: int, records: int, begin: int) -> float:
+    """CPU µs for each of `records` records."""
+    spent = 0.0
+    for done in range(begin, begin + records, ROWS):
+        made = batch(names, agents, done, min(ROWS, begin + records - done))
+        began = time.process_time()
+        scorer.process(made)
+        spent += time.process_time() - began
+    return spent * 1e6 / records
+
+
+def batch(names: Strings, agents: int, begin: int, rows: int) -> Batch:
+    """Established flows of agents in turn, 10 µs apart, each to one of eight places of its own."""
+    number = np.arange(begin, begin + rows, dtype=np.int64)
+    who = number % agents
+    blank = Strings(names.data, np.zeros(rows, np.int64), np.full(rows, -1, np.int32))
+    full = {
+        "src_hi": np.zeros(rows, np.uint64),
+        "src_lo": (0xFFFF_0A00_0000 + who).astype(np.uint64),
+        "dst_hi": np.zeros(rows, np.uint64),
+        "dst_lo": (0xFFFF_CB00_0000 + who % 1000 * 8 + number // agents % 8).astype(np.uint64),
+        "src_port": (32768 + number % 28000).astype(np.int32),
+        "dst_port": np.full(rows, 443, np.int32),
+        "proto": np.full(rows, codes.TCP, np.uint8),
+        "direction": np.full(rows, codes.OUTBOUND, np.uint8),
+        "outcome": np.full(rows, codes.ESTABLISHED, np.uint8),
+        "final": np.full(rows, codes.YES, np.uint8),
+        "duration": np.full(rows, 2_000_000, np.int64),
+        "src_bytes": np.full(rows, 900.0),
+        "dst_bytes": np.full(rows, 42_000.0),
+        "src_pkts": np.full(rows, 9.0),
+        "dst_pkts": np.full(rows, 31.0),
+        "bursts": np.full(rows, -1, np.int32),
+        "bursts_dst_first": np.full(rows, -1, np.int32),
+        "flow_id": (number + 1).astype(np.uint64),
+        "service": blank,
+        "host": blank,
+    }
+    common = Common(
+        START_US + number * 10,
+        np.zeros(rows, np.int32),
+        number,
+        Strings(names.data, names.offset[who], names.length[who]),
+        blank,
+        blank,
+        blank,
+    )
+    return of_kind(codes.FLOW, Part(common, Flow(**full)))

@@ -1,0 +1,81 @@
+"""How long a user waits for the first score."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from benchmarks import Row
+from benchmarks._recordings import events
+
+QUESTION = "How many seconds pass from the start of the command to the first score?"
+
+
+def measure(quick: bool) -> Iterator[Row]:
+    """With nothing compiled yet, then with everything kept from before."""
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made)
+        source = mixed(folder / "mixed.ndjson")
+        yield Row("nothing compiled yet", started(source, folder), "s", "wall clock, once per machine and version")
+        yield Row("compiled before", min(started(source, folder) for _ in range(1 if quick else 3)), "s", "wall clock")
+        yield Row("agentrisk --help", min(helped() for _ in range(3)), "s", "wall clock")
+
+
+def mixed(path: Path) -> Path:
+    """A few events of each kind, and a scan, so that there is a score to write."""
+    import orjson
+
+    with path.open("wb") as file:
+        for kind in ("flow", "gpu", "command"):
+            for event in events(kind, 300, agents=10):
+                file.write(orjson.dumps(event) + b"\n")
+        for n in range(40):
+            file.write(
+                orjson.dumps(
+                    {
+                        "kind": "flow",
+                        "agent": "lab/scans",
+                        "ts": 1_767_225_600 + n,
+                        "src_ip": "10.0.0.9",
+                        "src_port": 40000 + n,
+                        "dst_ip": f"10.0.1.{n}",
+                        "dst_port": 22,
+                        "proto": "tcp",
+                        "direction": "outbound",
+                        "outcome": "unanswered",
+                    }
+                )
+                + b"\n"
+            )
+    return path
+
+
+def started(source: Path, folder: Path) -> float:
+    """Wall seconds of a process until its first score is on the standard output."""
+    began = time.monotonic()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pipeline.cli", "replay", str(source), "--sink", "stdout=scores", "--quiet"],
+        env={**os.environ, "AGENTRISK_CACHE_DIR": str(folder / "cache")},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    assert process.stdout is not None
+    with process.stdout as out:
+        line = out.readline()
+        waited = time.monotonic() - began
+        out.read()
+    assert process.wait() == 0
+    assert line
+    return waited
+
+
+def helped() -> float:
+    """Wall seconds of `agentrisk --help`."""
+    began = time.monotonic()
+    subprocess.run([sys.executable, "-m", "pipeline.cli", "--help"], check=True, stdout=subprocess.DEVNULL)
+    return time.monotonic() - began
