@@ -29,6 +29,8 @@ class Fact(NamedTuple):
     """A clause for people, the agent being its subject: "reads who is logged in"."""
     technique: str = ""
     """ATT&CK id, where it is not the detector's first."""
+    least: float | None = None
+    """Nats of its weakest form, where forms differ."""
 
 
 class Table:
@@ -44,16 +46,26 @@ class Table:
 
     def __init__(self, looks: Sequence[Fact], acts: Sequence[Fact]) -> None:
         if len(looks) > LOOKS or len(acts) > FACTS - LOOKS:
-            raise ValueError(f"expected at most {LOOKS} looks and {FACTS - LOOKS} acts, got {len(looks)} and {len(acts)}")
+            got = f"got {len(looks)} and {len(acts)}"
+            raise ValueError(f"expected at most {LOOKS} looks and {FACTS - LOOKS} acts, {got}")
         places = dict(enumerate(looks)) | dict(enumerate(acts, LOOKS))
         self.facts: Mapping[str, tuple[int, Fact]] = {fact.name: (1 << k, fact) for k, fact in places.items()}
         self.bit: Mapping[str, int] = {fact.name: 1 << k for k, fact in places.items()}
-        self.nats: tuple[float, ...] = tuple(places[k].nats if k in places else 0.0 for k in range(FACTS))
+        self.nats: tuple[float, ...] = tuple(_least(places[k]) if k in places else 0.0 for k in range(FACTS))
+        """Of the weakest forms: what a command says beyond them goes with the command."""
         self._by_nats = sorted(self.facts.values(), key=lambda entry: -entry[1].nats)
+
+    def bits(self, *names: str) -> int:
+        """The bits of `names` together."""
+        return sum(self.bit[name] for name in names)
 
     def listed(self, mask: int) -> list[str]:
         """What the facts of `mask` say, the weightiest first."""
         return [fact.says for bit, fact in self._by_nats if mask & bit]
+
+
+def _least(fact: Fact) -> float:
+    return fact.nats if fact.least is None else fact.least
 
 
 class Notes:
@@ -78,9 +90,9 @@ class Notes:
         self._technique = ""
 
     def add(self, name: str, nats: float | None = None, technique: str = "", words: str = "") -> None:
-        """Note a fact, with `nats` where they are other than the table's (never less than those are counted)."""
+        """Note a fact, with `nats` where they are other than the table's."""
         bit, fact = self.table.facts[name]
-        value = fact.nats if nats is None or nats < fact.nats else nats
+        value = fact.nats if nats is None else max(nats, _least(fact))
         if value <= self._nats.get(bit, 0.0):
             return
         self.mask |= bit

@@ -40,15 +40,15 @@ TABLE = Table(
         Fact("hidden_place", 1.4, "makes a hidden folder in a scratch place", "T1564.001"),
     ],
     acts=[
-        Fact("history_off", 4.8, "switches the shell's history off", "T1070.003"),
-        Fact("history_gone", 4.4, "deletes the shell's history", "T1070.003"),
-        Fact("shipper", 4.6, "ends a log shipper", "T1562.001"),
+        Fact("history_off", 5.0, "switches the shell's history off", "T1070.003"),
+        Fact("history_gone", 4.6, "deletes the shell's history", "T1070.003"),
+        Fact("shipper", 4.2, "ends a log shipper", "T1562.001"),
         Fact("auditing", 5.0, "switches auditing or protection off", "T1562.001"),
         Fact("logs", 4.4, "empties or deletes system logs", "T1070.002"),
         Fact("logins", 5.4, "deletes the records of who logged in", "T1070.002"),
-        Fact("times", 3.0, "copies another file's time stamp", "T1070.006"),
+        Fact("times", 3.0, "copies another file's time stamp", "T1070.006", 0.8),
         Fact("encoded_run", 4.8, "runs a program that was encoded", "T1027"),
-        Fact("obscured", 3.2, "spells commands so that they cannot be read", "T1027"),
+        Fact("obscured", 3.0, "spells commands so that they cannot be read", "T1027"),
         Fact("renamed", 3.6, "runs a program under another name", "T1036.003"),
         Fact("hidden_run", 2.4, "runs a program from a hidden place", "T1564.001"),
         Fact("process", 5.4, "hides a process", "T1564"),
@@ -89,6 +89,9 @@ _LOGINS: Final = re.compile(r"(?:/var/log/(?:wtmp|btmp|lastlog|utmp|auth\.log|se
 _HISTORY_FILE: Final = re.compile(r"\.(?:bash|zsh|sh|ash|ksh|python|mysql|psql|node_repl)_history$|\.histfile$|fish_history$")
 
 
+_PATH: Final = re.compile(r"[\w.+@%:~ -]*/(?:[\w.+@%:~ -]+/)*[\w.+@%:~-]+")
+
+
 def judge(script: Script) -> Finding | None:
     """What one command does of this.
 
@@ -108,7 +111,7 @@ def judge(script: Script) -> Finding | None:
         reader = _BY_NAME.get(call.name)
         if reader is not None:
             reader(notes, script, at, call)
-        elif "/" in (call.argv[0] if call.argv else "") and hidden(call.argv[0]) and not call.remote:
+        elif call.argv and "/" in call.argv[0] and _PATH.fullmatch(call.argv[0]) and hidden(call.argv[0]) and not call.remote:
             notes.add("hidden_run", words=f"runs {plain(call.argv[0])}, which is hidden")
         if call.name in _RUNNERS and call.pipe_in is not None:
             _fed(notes, script, call)
@@ -138,13 +141,28 @@ def _history_setting(notes: Notes, name: str, value: str) -> None:
         notes.add("history_off")
 
 
-_OBSCURE: Final = frozenset(("base64", "base32", "hex", "xxd", "rot13", "gzip", "reversed", "escapes", "encoded"))
+_ENCODED: Final = frozenset(("base64", "base32", "hex", "rot13", "rev", "tr", "printf", "echo -e"))
+_PROGRAM_TEXT: Final = frozenset(
+    ("sh -c", "sh stdin", "sh script", "script", "eval", "source", "python -c", "python stdin", "python script", "perl -e", "crontab")
+)
+_ODD: Final = frozenset(("ansi-c", "glob", "brace", "quotes"))
+_WORTH_HIDING: Final = _SHELLS | frozenset(
+    ("curl", "wget", "nc", "ncat", "netcat", "ssh", "socat", "nmap", "python", "python3", "perl", "cat", "chmod", "base64", "whoami", "id")
+)
 
 
 def _through(notes: Notes, call: Call) -> None:
-    for step_name in call.via:
-        if step_name in _OBSCURE:
-            notes.add("encoded_run", words=f"runs {plain(call.name)}, spelled in {step_name}")
+    """How the words of the call were written."""
+    for place, way in enumerate(call.via):
+        if way in _ENCODED:
+            if any(later in _PROGRAM_TEXT for later in call.via[place + 1 :]):
+                notes.add("encoded_run", words=f"runs {plain(call.name)}, spelled in {way}")
+            elif way in ("base64", "base32", "hex", "rot13"):
+                notes.add("encoded")
+        elif way == "ifs":
+            notes.add("obscured", 4.2, words=f"runs {plain(call.name)} with IFS for blanks")
+        elif way in _ODD and call.name in _WORTH_HIDING:
+            notes.add("obscured", words=f"spells {plain(call.name)} so that it is hard to read")
 
 
 def _fed(notes: Notes, script: Script, call: Call) -> None:
@@ -183,8 +201,10 @@ def _decode(notes: Notes, script: Script, at: int, call: Call) -> None:
 
 
 def _unset(notes: Notes, script: Script, at: int, call: Call) -> None:
-    if any(w in ("HISTFILE", "HISTSAVE", "HISTORY", "HISTLOG", "HISTSIZE", "SAVEHIST", "HISTFILESIZE") for w in call.argv[1:]):
-        notes.add("history_off")
+    names = [w for w in call.argv[1:] if w in _HISTORY_NAMES]
+    if names:
+        rare = sum(1 for name in names if name in ("HISTSAVE", "HISTORY", "HISTLOG", "HISTZONE"))
+        notes.add("history_off", 6.4 if rare >= 2 else None, words=f"unsets {', '.join(names[:3])}")
 
 
 def _export(notes: Notes, script: Script, at: int, call: Call) -> None:
@@ -219,8 +239,8 @@ def _rm(notes: Notes, script: Script, at: int, call: Call) -> None:
             notes.add("history_gone", words=f"deletes {plain(word)}")
         elif _LOGINS.search(word):
             notes.add("logins", words=f"deletes {plain(word)}")
-        elif word.rstrip("/*") in ("/var/log", "/var/log/journal") or word.startswith("/var/log/") and "/" not in word[9:] and not call.name == "find":
-            notes.add("logs", 4.4 if word.rstrip("/*") in ("/var/log", "/var/log/syslog", "/var/log/messages", "/var/log/journal") else 3.0 if False else None, words=f"deletes {plain(word)}") if _SYSTEM_LOG.search(word) else None
+        elif _SYSTEM_LOG.search(word):
+            notes.add("logs", words=f"deletes {plain(word)}")
     if call.name == "shred":
         notes.add("erase")
 
@@ -291,7 +311,8 @@ def _touch(notes: Notes, script: Script, at: int, call: Call) -> None:
     targets = options.operands
     odd = any(system(t) or hidden(t) or scratch(t) or ".ssh" in t or t.startswith("/etc/") for t in targets)
     if reference:
-        notes.add("times", 4.6 if odd and (system(reference) or reference.startswith("/etc/")) else None if odd or system(reference) else 0.0) if odd or system(reference) else notes.add("erase", 0.8, "T1070.006", "copies a time stamp")
+        old = system(reference) or reference.startswith("/etc/")
+        notes.add("times", 4.6 if odd and old else 3.0 if odd or old else 0.8)
     elif options.has("d", "t", "date") and any(system(t) or t.startswith(("/etc/", "/var/log/")) or ".ssh" in t for t in targets):
         notes.add("times", 4.0, words="sets the time stamp of a system file")
 

@@ -38,47 +38,52 @@ TABLE = Table(
         Fact("cpu", 0.9, "asks which processors there are", "T1082"),
         Fact("memory", 0.5, "asks how much memory there is", "T1082"),
         Fact("kernel", 0.7, "asks for kernel and distribution", "T1082"),
-        Fact("people", 1.2, "asks who is logged in", "T1033"),
+        Fact("people", 2.0, "asks who is logged in", "T1033"),
         Fact("self", 0.5, "asks which user it is", "T1033"),
         Fact("processes", 0.4, "lists processes", "T1057"),
-        Fact("network", 0.8, "lists network interfaces or sockets", "T1016"),
+        Fact("network", 0.9, "lists network interfaces or sockets", "T1016"),
         Fact("hardware", 0.9, "lists devices", "T1082"),
-        Fact("accounts", 0.8, "lists accounts or cron jobs", "T1087.001"),
-        Fact("history", 0.9, "reads the shell's history", "T1552.003"),
+        Fact("accounts", 1.0, "lists accounts or cron jobs", "T1087.001"),
+        Fact("history", 1.2, "reads the shell's history", "T1552.003"),
         Fact("appliance", 2.2, "tries commands of routers and appliances", "T1082"),
         Fact("uptime", 0.4, "asks for uptime, disks or mounts", "T1082"),
     ],
     acts=[
-        Fact("fetch_bare", 2.8, "fetches a file from a bare address", "T1105"),
-        Fact("fetch_legacy", 2.6, "fetches a file by tftp, ftpget or scp's far side", "T1105"),
-        Fact("fetch_named", 0.4, "fetches a program", "T1105"),
-        Fact("executable", 0.7, "makes a file executable", "T1222.002"),
+        Fact("fetch_bare", 2.8, "fetches a file from a bare address", "T1105", 1.4),
+        Fact("fetch_legacy", 2.6, "fetches a file by tftp, ftpget or scp's far side", "T1105", 2.0),
+        Fact("fetch_named", 0.4, "fetches a program", "T1105", 0.2),
+        Fact("executable", 0.7, "makes a file executable", "T1222.002", 0.4),
         Fact("run", 0.6, "runs a file of the working folder", "T1059.004"),
-        Fact("run_scratch", 2.0, "runs a file from a scratch or hidden folder", "T1059.004"),
-        Fact("fetch_run", 1.6, "runs what it fetched", "T1105"),
-        Fact("pipe_run", 1.2, "runs text from the network as a program", "T1059.004"),
+        Fact("run_scratch", 2.0, "runs a file from a scratch or hidden folder", "T1059.004", 2.0),
+        Fact("fetch_run", 1.6, "runs what it fetched", "T1105", 0.8),
+        Fact("pipe_run", 1.2, "runs text from the network as a program", "T1059.004", 0.8),
         Fact("rove", 3.2, "looks for any folder it can write to", "T1083"),
-        Fact("tidy", 0.8, "deletes what it ran", "T1070.004"),
-        Fact("plant", 3.0, "puts a program where programs lie", "T1543"),
-        Fact("firewall", 3.0, "switches a firewall off", "T1562.004"),
-        Fact("hold", 1.2, "arranges to stay: cron, services, profiles", "T1053.003"),
-        Fact("account", 1.6, "makes or changes accounts", "T1136.001"),
+        Fact("tidy", 0.8, "deletes what it ran", "T1070.004", 0.8),
+        Fact("plant", 3.0, "puts a program where programs lie", "T1543", 1.8),
+        Fact("firewall", 3.6, "switches a firewall off", "T1562.004"),
+        Fact("hold", 1.2, "arranges to stay: cron, services, profiles", "T1053.003", 0.4),
+        Fact("account", 1.6, "makes or changes accounts", "T1136.001", 1.4),
         Fact("key", 5.8, "adds a key to authorized_keys", "T1098.004"),
-        Fact("secrets", 2.8, "reads credentials", "T1552.001"),
-        Fact("escape", 3.0, "reaches for the host outside its container", "T1611"),
+        Fact("secrets", 2.8, "reads credentials", "T1552.001", 1.2),
+        Fact("escape", 3.0, "reaches for the host outside its container", "T1611", 3.0),
         Fact("shell_out", 7.2, "gives a shell to another machine", "T1059.004"),
-        Fact("probe", 2.4, "tests what kind of system it is in", "T1497.001"),
+        Fact("probe", 2.4, "tests what kind of system it is in", "T1497.001", 1.0),
     ],
 )
 
 
 class Settings(kernel.FactSettings, frozen=True):
-    """Weights as in TABLE; looking around alone never reaches a score of 50."""
+    """Weights as in TABLE."""
 
     nats: tuple[float, ...] = TABLE.nats
-    looks_cap: float = 4.2
+    looks_cap: float = 6.4
     looks_wear: float = 0.25
     acts_wear: float = 0.05
+    chain_first: int = TABLE.bits("fetch_bare", "fetch_legacy", "plant")
+    chain_then: int = TABLE.bits("executable")
+    chain_last: int = TABLE.bits("run", "run_scratch", "fetch_run")
+    chain_two: float = 1.6
+    chain_three: float = 2.4
 
 
 def explain(why: Any) -> str:
@@ -95,7 +100,7 @@ _NET: Final = frozenset("nc ncat netcat nc.traditional nc.openbsd telnet socat o
 class _Scene:
     """What is known of one script while its calls are walked."""
 
-    __slots__ = ("cds", "executable", "fetched", "notes", "script", "written")
+    __slots__ = ("cds", "here", "executable", "fetched", "notes", "script", "written")
 
     def __init__(self, script: Script) -> None:
         self.script = script
@@ -104,6 +109,7 @@ class _Scene:
         self.written: list[Write] = writes(script)
         self.executable: set[str] = set()
         self.cds: set[str] = set()
+        self.here = ""
 
 
 def judge(script: Script) -> Finding | None:
@@ -140,7 +146,7 @@ def _socket_redirect(scene: _Scene, call: Call, target: str) -> None:
     if call.name in _SHELLS:
         scene.notes.add("shell_out", words=f"gives a shell to {plain(host)} port {plain(port)}")
     elif call.name == "exec":
-        scene.notes.add("shell_out_later" if False else "probe", 3.0, "T1095", f"opens a socket to {plain(host)} in its shell")
+        scene.notes.add("probe", 3.0, "T1095", f"opens a socket to {plain(host)} in its shell")
     elif call.name == "cat" and any(r.target.startswith("/dev/tcp") and r.op == "<" for r in call.redirects):
         scene.notes.add("fetch_bare" if bare_address(host) else "fetch_named", words=f"reads from {plain(host)} by /dev/tcp")
 
@@ -286,14 +292,19 @@ def _fetches(scene: _Scene, at: int, call: Call) -> None:
             notes.add("fetch_legacy", words=f"fetches {plain(path)} from {plain(host)} by {found.tool}")
             if bare_address(host):
                 notes.add("fetch_bare", words=f"fetches {plain(path)} from the bare address {plain(host)}")
-        elif bare_address(host) and not (call.name == "curl" and not found.kept and path in ("", "/")):
-            notes.add("fetch_bare", words=f"fetches {plain(path)} from the bare address {plain(host)}")
+        elif bare_address(host):
+            if not found.kept and path in ("", "/"):
+                continue
+            notes.add("fetch_bare", None if found.kept else 1.6, words=f"fetches {plain(path)} from the bare address {plain(host)}")
         elif _DROPS.search(host):
             notes.add("fetch_named", 1.8, "T1105", f"fetches {plain(path)} from {plain(host)}")
-        elif _PROGRAM.search(path) and (found.kept or found.tool != "curl"):
-            notes.add("fetch_named", 0.9 if found.source.scheme != "https" else None, "T1105", f"fetches {plain(path)}")
+        elif _PROGRAM.search(path) and found.kept:
+            notes.add("fetch_named", 0.9 if found.source.scheme != "https" else 0.4, "T1105", f"fetches {plain(path)}")
+        elif _ARCHIVE.search(path) and found.kept:
+            notes.add("fetch_named", 0.6 if found.source.scheme != "https" else 0.2, "T1105", f"fetches {plain(path)}")
 
 
+_ARCHIVE: Final = re.compile(r"\.(?:tgz|tar|tar\.\w+|zip|gz|bz2|xz|rar|7z|jpg|png|gif|txt|c)$")
 _DROPS: Final = re.compile(
     r"(?:^|\.)(?:pastebin\.com|paste\.ee|hastebin\.com|ix\.io|transfer\.sh|temp\.sh|0x0\.st|termbin\.com|rentry\.co|file\.io"
     r"|anonfiles\.com|cdn\.discordapp\.com|onion|tor2web\.\w+|ngrok(?:-free)?\.(?:io|app))$"
@@ -333,10 +344,6 @@ def _chmod(scene: _Scene, at: int, call: Call) -> None:
     octal = re.fullmatch(r"0?[0-7]{3,4}", mode)
     if not (octal and int(mode, 8) & 0o111 or "x" in mode or mode.lstrip("augo").startswith("+") and "x" in mode):
         return
-    if octal and mode[-3:] in ("755", "700", "750", "711", "555") and not any(base(f) in scene.fetched for f in files):
-        strong = 0.0
-    else:
-        strong = 1.1 if mode[-3:] in ("777", "755") or mode == "+x" else 0.0
     if call.loop or any(word.startswith("{") for word in files) or "-R" in call.argv:
         return
     for file in files:
@@ -347,12 +354,14 @@ def _chmod(scene: _Scene, at: int, call: Call) -> None:
             scene.notes.add("executable", 1.4, words=f"makes {plain(file)} executable, which it fetched")
         elif mode[-3:] == "777" and not file.startswith("/"):
             scene.notes.add("executable", 1.3, words=f"opens {plain(file)} to everybody")
-        elif strong:
-            scene.notes.add("executable")
+        else:
+            scene.notes.add("executable", 0.7 if mode.endswith("+x") or mode[-3:] in ("777", "755") else 0.4)
 
 
 def _runs(scene: _Scene, call: Call, path: str) -> None:
     """The file `path` is run as a program."""
+    if path.startswith("./") and scene.here and not scratch(path):
+        path = scene.here + path[1:]
     name = base(path)
     found = scene.fetched.get(name) or (scene.fetched.get("*") if scene.fetched else None)
     notes = scene.notes
@@ -424,24 +433,26 @@ def _program(scene: _Scene, at: int, call: Call) -> None:
     if call.remote:
         return
     if "/" in path:
+        if not _PATH.fullmatch(path):
+            return
         if path.startswith("./") or scratch(path) or hidden(path):
             _runs(scene, call, path)
         elif base(path) in scene.fetched:
             _runs(scene, call, path)
     elif call.name in _APPLIANCE:
         scene.notes.add("appliance")
-    elif (
-        call.name in ("get", "show", "set", "tmsh", "display", "configure", "commit")
-        and len(call.argv) <= 4
-        and len(scene.script.calls) == 1
-    ):
-        scene.notes.add("appliance")
+    elif call.name in ("get", "show", "set", "display", "configure") and len(scene.script.calls) == 1:
+        if call.argv[1:2] in _ASKED:
+            scene.notes.add("appliance")
 
 
+_PATH: Final = re.compile(r"[\w.+@%:~ -]*/(?:[\w.+@%:~ -]+/)*[\w.+@%:~-]+")
 _APPLIANCE: Final = frozenset(
     "enable shell linuxshell mca-status cfgmtd ubntbox get-tpm vmware esxcli tmsh cli /ip routeros hive-passwd syscfg nvram "
     "racadm bigip vtysh clish".split()
 )
+
+_ASKED: Final = tuple((word,) for word in ("system", "version", "interfaces", "interface", "running-config", "terminal", "ip", "users"))
 
 
 def _enable(scene: _Scene, at: int, call: Call) -> None:
@@ -457,16 +468,14 @@ def _busybox(scene: _Scene, at: int, call: Call) -> None:
     if re.fullmatch(r"[A-Z][A-Z0-9]{3,12}", words[0]):
         scene.notes.add("probe", 5.6, "T1497.001", "asks busybox for an applet that does not exist, as bot loaders do")
         return
-    inner = Call(words[0], tuple(words), call.env, call.redirects, call.pipe_in, call.stdin, call.via, remote=call.remote)
-    scene.notes.add("probe", 1.0, words="calls tools by busybox")
-    reader = _BY_NAME.get(inner.name)
-    if reader is not None and inner.name != "busybox":
-        reader(scene, at, inner)
+    if words[0] in FETCHERS:
+        scene.notes.add("fetch_legacy", words="fetches a file by busybox")
 
 
 def _cd(scene: _Scene, at: int, call: Call) -> None:
     if len(call.argv) > 1 and call.argv[1].startswith("/"):
-        scene.cds.add(call.argv[1].rstrip("/") or "/")
+        scene.here = call.argv[1].rstrip("/")
+        scene.cds.add(scene.here or "/")
 
 
 def _rm(scene: _Scene, at: int, call: Call) -> None:
@@ -501,7 +510,7 @@ def _write(scene: _Scene, write: Write) -> None:
     if path.endswith("authorized_keys") or path.endswith("authorized_keys2"):
         notes.add("key", words=f"adds a key to {plain(path)}")
     elif path.startswith(("/etc/cron", "/var/spool/cron")) or path.endswith("/crontab"):
-        notes.add("hold", 5.6 if _suspicious(text) else 3.0, "T1053.003", f"writes {plain(path)}")
+        notes.add("hold", 5.6 if _suspicious(text) else 1.8, "T1053.003", f"writes {plain(path)}")
     elif path.endswith(("ld.so.preload",)):
         notes.add("hold", 6.8, "T1574.006", "preloads a library into every program")
     elif re.search(r"(?:/etc/systemd/system|/lib/systemd/system|systemd/user)/[^/]+\.(?:service|timer)$", path):

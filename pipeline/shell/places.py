@@ -10,6 +10,7 @@ __all__ = ["Url", "bare_address", "base", "hidden", "inside", "own", "plain", "s
 
 _SCRATCH: Final = ("/tmp", "/var/tmp", "/dev/shm", "/var/run", "/run", "/mnt", "/var/lock", "/dev")
 _SYSTEM: Final = re.compile(r"/(?:usr/)?(?:local/)?(?:s?bin|lib(?:exec|64)?)(?:/|$)|/usr/\.|/lib/|/etc/init\.d/")
+_HIDDEN: Final = re.compile(r"\.(?:\.{2,}|\.? ?\w[\w.+@-]*)$|\. +$")
 _PLAIN: Final = re.compile(r"[^\x20-\x7e]+")
 _ORDINARY_HIDDEN: Final = frozenset(
     ".git .github .venv .cache .config .local .npm .nvm .cargo .rustup .m2 .gradle .vscode .pytest_cache .tox .mypy_cache "
@@ -147,8 +148,7 @@ def hidden(path: str) -> bool:
     """
     if "." not in path:
         return False
-    parts = path.split("/")
-    return any(len(p) > 1 and p[0] == "." and p != ".." and p not in _ORDINARY_HIDDEN for p in parts)
+    return any(_HIDDEN.match(part) is not None and part not in _ORDINARY_HIDDEN for part in path.split("/"))
 
 
 def plain(text: str, limit: int = 60) -> str:
