@@ -36,10 +36,8 @@ def main() -> int:
                 print(json.dumps({"question": name, **row._asdict()}), flush=True)
             else:
                 note = f"  ({row.note})" if row.note else ""
-                print(
-                    f"  {row.what:<44} {row.value:>13,.{2 if abs(row.value) < 100 else 0}f} {row.unit}{note}",
-                    flush=True,
-                )
+                digits = 2 if abs(row.value) < 100 and not float(row.value).is_integer() else 0
+                print(f"  {row.what:<40} {row.value:>11,.{digits}f} {row.unit}{note}", flush=True)
     return 0
 
 

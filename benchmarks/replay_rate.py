@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -51,16 +52,11 @@ def measure(quick: bool) -> Iterator[Row]:
             ):
                 name = f"{kind}, {source.suffix[1:]}"
                 replayed(warm, folder / "warm", settings)
-                yield Row(
-                    f"{name}: replay", count / cpu(lambda s=source: replayed(s, folder / "out", settings)), "events/s"
-                )  # type: ignore[misc]
-                yield Row(f"{name}: reading alone", count / cpu(lambda s=source: read(s, settings)), "events/s")  # type: ignore[misc]
-            yield Row(
-                f"{kind}, ndjson: orjson and 13 columns alone",
-                count / cpu(lambda k=kind: columns(folder / f"{k}.ndjson")),  # type: ignore[misc]
-                "events/s",
-                "yardstick: a general library, no checks",
-            )
+                whole = cpu(partial(replayed, source, folder / "out", settings))
+                yield Row(f"{name}: replay", count / whole, "events/s")
+                yield Row(f"{name}: reading alone", count / cpu(partial(read, source, settings)), "events/s")
+            alone = cpu(partial(columns, folder / f"{kind}.ndjson"))
+            yield Row(f"{kind}, ndjson: orjson, 13 columns", count / alone, "events/s", "yardstick: no checks, no walk")
 
 
 def replayed(source: Path, out: Path, settings: config.Config) -> None:
