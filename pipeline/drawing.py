@@ -122,7 +122,7 @@ def plot(
     for name, marks in lanes:
         cell = [" "] * cells
         for ts, mark in marks:
-            cell[min(max(int((ts - start) / spread * cells), 0), cells - 1)] = mark
+            cell[_column(ts, start, spread, cells)] = mark
         lines.append(f"{name:>{GUTTER - 1}} │" + "".join(cell))
     return "\n".join(line.rstrip() for line in (*lines, *_axis(start, spread, cells)))
 
@@ -154,6 +154,11 @@ def _dot(score: float, height: int) -> int:
     return round(min(max(score, 0.0), 100.0) / 100 * (height * 4 - 1))
 
 
+def _column(ts: float, start: float, spread: float, columns: int) -> int:
+    """Which of so many columns a moment falls into; the outer ones hold what lies outside."""
+    return int(min(max((ts - start) / spread * columns, 0.0), columns - 1.0))
+
+
 def _steps(
     points: Sequence[tuple[float, float]], start: float, spread: float, cells: int, height: int
 ) -> list[list[int]]:
@@ -161,7 +166,7 @@ def _steps(
     columns = cells * 2
     reach: list[tuple[int, int, int] | None] = [None] * columns
     for ts, score in points:
-        x = min(max(int((ts - start) / spread * columns), 0), columns - 1)
+        x = _column(ts, start, spread, columns)
         y = _dot(score, height)
         low, high, _ = reach[x] or (y, y, y)
         reach[x] = (min(low, y), max(high, y), y)
@@ -191,7 +196,7 @@ def _axis(start: float, spread: float, cells: int) -> list[str]:
     first = math.ceil(start / step) * step
     for n in range(int((start + spread - first) // step) + 1):
         tick = first + n * step
-        at = min(int((tick - start) / spread * cells), cells - 1)
+        at = _column(tick, start, spread, cells)
         label = datetime.fromtimestamp(tick, UTC).strftime(shape)
         left = GUTTER + 1 + at - len(label) // 2
         line[at] = "┴"

@@ -20,7 +20,7 @@ def shown(value: object, limit: int = WRITTEN) -> str:
     'one\\\\ntwo'
     """
     written = value if isinstance(value, str) else str(value)
-    harmless = neutral(written[:limit])
+    harmless = neutral(written[:limit], 10 * limit)
     return harmless + (f" … {len(written) - limit:,} more characters" if len(written) > limit else "")
 
 

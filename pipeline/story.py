@@ -74,7 +74,11 @@ class Fold(Struct):
 
 
 class Story(Struct):
-    """One agent: `timeline` holds its evidence and the changes of its alerts, in order of time."""
+    """One agent: `timeline` holds its evidence and the changes of its alerts, in order of time.
+
+    peak     the highest score whose terms were written
+    highest  when the score was highest, and how high; it may have been written without its terms
+    """
 
     agent: str
     run: str | None
@@ -84,6 +88,7 @@ class Story(Struct):
     level: int
     now: Standing | None
     peak: Standing | None
+    highest: tuple[float, float] | None
     seen: dict[str, float]
     scores: list[tuple[float, float]]
     timeline: list[Fold | Alert]
@@ -130,6 +135,7 @@ def read(folder: Path, wanted: str, settings: Settings | None = None) -> Story:
         level=last.level if last else 0,
         now=_standing(last) if last else None,
         peak=_peak(final, highest),
+        highest=_highest(final, scores),
         seen=dict(sorted(last.seen.items())) if last else {},
         scores=scores,
         timeline=timeline,
@@ -157,14 +163,25 @@ def _standing(score: Score) -> Standing:
 
 
 def _peak(final: Score | None, highest: Score | None) -> Standing | None:
-    """The highest of the final record's peak and the scores that were written."""
-    peak = final.peak if final else None
-    if peak is not None and (highest is None or peak.score >= highest.score):
-        prior = final.prior if final else None
-        return _standing(Score(final.agent if final else "", peak.ts, peak.score, prior=prior, terms=peak.terms))
-    if highest is None or (final is not None and final.score > highest.score):
-        highest = final
-    return _standing(highest) if highest else None
+    """The highest score whose terms were written with it and add up to it."""
+    known = [_standing(score) for score in (final, highest) if score is not None]
+    if final is not None and final.peak is not None:
+        peak = Score(final.agent, final.peak.ts, final.peak.score, prior=final.prior, terms=final.peak.terms)
+        if adds_up(_standing(peak)):
+            known.append(_standing(peak))
+    return max(known, key=lambda s: s.logit, default=None)
+
+
+def adds_up(standing: Standing) -> bool:
+    """Whether the terms make up the score, as far as a score of 0 to 100 can tell."""
+    apart = abs(standing.prior + sum(standing.terms.values()) - logit_of(standing.score))
+    return apart < 0.05 or (abs(standing.logit) > 20 and abs(logit_of(standing.score)) > 20)
+
+
+def _highest(final: Score | None, scores: list[tuple[float, float]]) -> tuple[float, float] | None:
+    """(Unix seconds, score) of the highest score that is told of anywhere, the earliest where several are."""
+    told = scores + ([(final.peak.ts, final.peak.score)] if final and final.peak else [])
+    return max(told, key=lambda p: (p[1], -p[0]), default=None)
 
 
 def logit_of(score: float) -> float:

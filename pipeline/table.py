@@ -43,7 +43,7 @@ def riskiest(
         table.add_column("alerts", justify="right", no_wrap=True)
     for record in agents:
         score, peak = float(record["score"]), record.get("peak") or record
-        chief = sorted((t for t in peak["terms"].items() if t[1] > 0), key=lambda t: (-t[1], t[0]))[:CHIEF]
+        chief = sorted((t for t in peak["terms"].items() if t[1] >= 0.05), key=lambda t: (-t[1], t[0]))[:CHIEF]
         row: list[str | Text] = [
             shown(record["agent"], 120),
             Text(f"{score:5.1f} ").append(bar(score / 100, 8), style=COLOURS[level_of(score)]),

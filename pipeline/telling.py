@@ -11,6 +11,7 @@ What an agent wrote is made harmless here once more, since a file can be changed
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Iterable
 from typing import Final
 
@@ -44,7 +45,7 @@ def tell(story: Story, *, width: int = 80, colour: bool = False, most: int = 40)
     if story.scores and story.first_ts is not None and story.last_ts is not None:
         parts += [_section("Score over time"), _plot(story, width), Text()]
     if story.now is not None:
-        parts += [_section("What the score is made of, in nats"), *_terms(story.now, story.peak or story.now, width)]
+        parts += [_section("What the score is made of, in nats"), *_terms(story, story.now, width)]
         parts.append(Text())
     parts += [_section("Time line"), *_timeline(story, most)]
     return render(Group(*parts), width=width, colour=colour)
@@ -83,11 +84,10 @@ def _head(story: Story) -> Table:
     if story.now is None:
         grid.add_row("score", "none was written")
     else:
-        now, peak = story.now, story.peak or story.now
-        grid.add_row(
-            "score now", _standing(now).append(f"   level {story.level}" if story.level else "   below all levels")
-        )
-        grid.add_row("peak", _standing(peak))
+        level = f"level {story.level}" if story.level else "below all levels"
+        grid.add_row("score now", _standing(story.now.ts, story.now.score).append(f", {level}"))
+        if story.highest is not None:
+            grid.add_row("peak", _standing(*story.highest))
     if story.seen and story.now is not None:
         end = max(story.seen.values())
         grid.add_row("seen", "; ".join(f"{shown(m, 20)} until {_until(ts, end)}" for m, ts in story.seen.items()))
@@ -98,12 +98,10 @@ def _head(story: Story) -> Table:
     return grid
 
 
-def _standing(standing: Standing) -> Text:
-    text = Text(f"{standing.score:5.1f} ", style=COLOURS[level_of(standing.score)])
-    text.append(bar(standing.score / 100, 20)).append(
-        f" at {clock(standing.ts, date=True)} UTC", style="default not bold"
-    )
-    return text
+def _standing(ts: float, score: float) -> Text:
+    text = Text(f"{score:5.1f} ", style=COLOURS[level_of(score)])
+    text.append(bar(score / 100, 20))
+    return text.append(f" at {clock(ts, date=True)} UTC", style="default not bold")
 
 
 def _until(ts: float, end: float) -> str:
@@ -139,19 +137,21 @@ def _plot(story: Story, width: int) -> Text:
     return text
 
 
-def _terms(now: Standing, peak: Standing, width: int) -> Iterable[RenderableType]:
+def _terms(story: Story, now: Standing, width: int) -> Iterable[RenderableType]:
+    peak = story.peak or now
+    title = "at its peak" if story.highest is None or story.highest[1] - peak.score < 0.05 else "highest written"
     same = (now.terms, now.prior) == (peak.terms, peak.prior)
     names = sorted(
         now.terms.keys() | peak.terms.keys(), key=lambda n: (-peak.terms.get(n, 0.0), -now.terms.get(n, 0.0), n)
     )
-    sides = [("now", now)] if same else [("now", now), ("at its peak", peak)]
+    sides = [("now", now)] if same else [("now", now), (title, peak)]
     low = min(0.0, *(v for _, s in sides for v in (s.prior, s.logit, *s.terms.values())))
     high = max(0.0, *(v for _, s in sides for v in (s.prior, s.logit, *s.terms.values())))
     cells = min(max((width - 22 - 11 * len(sides)) // len(sides), 9), 40)
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("term", overflow="fold", max_width=20)
-    for title, standing in sides:
-        table.add_column(Text(title), justify="right", no_wrap=True)
+    for side, standing in sides:
+        table.add_column(Text(side), justify="right", no_wrap=True)
         table.add_column(Text(clock(standing.ts)), no_wrap=True)
     rows: list[tuple[str, list[float | None]]] = [("prior", [s.prior for _, s in sides])]
     rows += [(shown(name, 40), [s.terms.get(name) for _, s in sides]) for name in names]
@@ -160,8 +160,8 @@ def _terms(now: Standing, peak: Standing, width: int) -> Iterable[RenderableType
     table.add_section()
     table.add_row("sum", *_cells([s.logit for _, s in sides], low, high, cells), style="bold")
     yield table
-    for title, standing in sides:
-        yield Padding(Text(_sum(title if not same else "now, which is its peak", standing)), (0, 0, 0, 1))
+    for side, standing in sides:
+        yield Padding(Text(_sum(f"{side} and {title}" if same else side, standing)), (0, 0, 0, 1))
 
 
 def _cells(values: list[float | None], low: float, high: float, cells: int) -> Iterable[Text]:
@@ -183,7 +183,18 @@ def _sum(title: str, standing: Standing) -> str:
     )
     said = "" if abs(total - standing.logit) < 0.01 else f" (but {standing.logit:.2f} was written)"
     logit = round(total, 2) + 0.0
-    return f"{title}: {parts} = {logit:.2f} nats{said}; 1 / (1 + e^-({logit:.2f})) = {standing.score:.1f}%"
+    return f"{title}: {parts} = {logit:.2f} nats{said}; 1 / (1 + e^-({logit:.2f})) = {percent(standing.score)}%"
+
+
+def percent(score: float) -> str:
+    """A score with as many digits as keep it from 0 and 100.
+
+    >>> percent(97.62), percent(99.99995), percent(100.0)
+    ('97.6', '99.99995', '100.0')
+    """
+    left = min(score, 100 - score)
+    digits = 1 if left <= 0 else min(max(1, -math.floor(math.log10(left))), 9)
+    return f"{score:.{digits}f}"
 
 
 def _timeline(story: Story, most: int) -> Iterable[RenderableType]:
