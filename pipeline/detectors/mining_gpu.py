@@ -51,15 +51,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     cap_inference: Annotated[
         float, Meta(description="nats at most under inference: one endless answer may be computed without tensor cores")
     ] = 7.0
-    cap_undeclared: Annotated[
-        float, Meta(description="nats at most where nothing is declared: it may be scientific computing")
-    ] = 6.3
+    undeclared: Annotated[
+        float, Meta(description="nats less where nothing is declared: scientific computing is three times as common")
+    ] = 1.1
     cap_any: Annotated[
         float, Meta(description="nats at most under training and any: scientific computing or burn-in; below 50 points")
     ] = 4.5
     cap_no_tensor: Annotated[
         float, Meta(description="nats at most while tensor_active is unknown: steady inference looks the same")
-    ] = 2.5
+    ] = 2.0
     window_s: Annotated[float, Meta(gt=0, description="seconds, time constant of the share that fits")] = 120.0
     window_samples: Annotated[float, Meta(gt=0, description="samples; the window spans at least so many")] = 8.0
     gap_s: Annotated[
@@ -202,7 +202,10 @@ def says(g: Any, declared: Any, setting: Any) -> Any:
     share = np.float64(g["share"])
     if share <= setting["share"][0]:
         return 0.0
-    nats = np.float64(g["worth"]) / share * between(share, setting["share"][0], setting["share"][1])
+    nats = np.float64(g["worth"]) / share
+    if declared == codes.UNKNOWN:
+        nats = max(0.0, nats - setting["undeclared"])
+    nats *= between(share, setting["share"][0], setting["share"][1])
     if g["tensor_w"] > 0:
         tensor = np.float64(g["tensor"]) / np.float64(g["tensor_w"])
         nats *= 1.0 - between(tensor, setting["tensor_mean"][0], setting["tensor_mean"][1])
@@ -213,8 +216,6 @@ def says(g: Any, declared: Any, setting: Any) -> Any:
         cap = min(cap, setting["cap_any"])
     elif declared == codes.INFERENCE:
         cap = min(cap, setting["cap_inference"])
-    elif declared == codes.UNKNOWN:
-        cap = min(cap, setting["cap_undeclared"])
     return min(cap, nats)
 
 

@@ -87,12 +87,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             "for 2 min in a day: at most 0.037)"
         ),
     ] = 2.5
-    long: Annotated[float, Meta(description="nats more at `long_s`")] = 0.7
+    long: Annotated[float, Meta(description="nats more at `long_s`")] = 0.5
     shape_at: Annotated[Steps, Meta(description="tensor_active / dram_active")] = (0.25, 0.4, 0.6, 1.2)
     shape: Annotated[
         Steps,
-        Meta(description="nats there: 0.1 of training and 0.7 of inference; alike; 0.3 and 0.09; 0.4 and 0.06"),
-    ] = (-2.0, 0.0, 1.2, 1.9)
+        Meta(description="nats there: 0.1 of training and 0.7 of inference; alike; 0.3 and 0.09; 0.4 and 0.07"),
+    ] = (-2.0, 0.0, 1.2, 1.7)
     gradients: Annotated[
         float,
         Meta(
@@ -103,14 +103,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         float,
         Meta(
             gt=0,
-            description="bytes/s for each unit of tensor activity up to which NVLink has gradients; from twice that "
-            "on it says nothing",
+            description="bytes/s for each unit of tensor activity up to which NVLink has gradients; from twice that on "
+            "it does not",
         ),
     ] = 60e9
     before_hopper: Annotated[
         float, Meta(gt=0, description="`links_per_tensor` times this on earlier and unknown cards: 312 of 989 Tflop/s")
     ] = 0.3
-    alone: Annotated[float, Meta(description="nats less, NVLink silent: 0.45 of training, 0.75 of inference")] = 0.5
+    no_gradients: Annotated[
+        float, Meta(description="nats less, NVLink silent or as in such layers: 0.45 of training, 0.95 of the other")
+    ] = 0.7
     busy: Annotated[
         float, Meta(description="nats, 0.6 of the SMs or of the power limit used: 0.6 of training, 0.35 of inference")
     ] = 0.5
@@ -134,7 +136,8 @@ KNOWN: Final = 0.25
 """A field is known where it came with at least this share of the window's samples that say how busy the GPU is."""
 
 ENDS: Final = 0.7
-"""A stretch of work ends where the mean falls under this share of the level at which it began."""
+"""A stretch of work ends where the mean falls under this share of the level at which it began; a sample under it is no
+work."""
 
 MEM_UTIL_OVER_DRAM: Final = 1.28
 """mem_util_pct / 100 over dram_active: 1.26 to 1.30 in training and inference on H100s."""
@@ -186,14 +189,6 @@ def either(first: Any, second: Any) -> Any:
 
 
 @kernel
-def within(x: Any, top: float) -> Any:
-    """`x` cut to 0 .. top; NaN stays NaN."""
-    if x > top:
-        return top
-    return 0.0 if x < 0.0 else x
-
-
-@kernel
 def mean(total: Any, weight: Any) -> Any:
     """A mean from its sum and weight, 0 where the weight is."""
     return np.float64(total) / np.float64(weight) if weight > 0 else 0.0
@@ -227,7 +222,7 @@ def learn(
 
     level = mean(g["util"], g["util_w"])
     if level >= work:
-        if known:
+        if util >= ENDS * work:
             g["worked_s"] += dt
             g["samples"] += 1
     elif level < ENDS * work:
@@ -255,7 +250,8 @@ def says(g: Any, declared: Any, setting: Any) -> Any:
                 used = between(links, 0.05e9, 0.3e9)
                 allowed = tensor * setting["links_per_tensor"] * (1.0 if g["hopper"] else setting["before_hopper"])
                 beyond = between(links, allowed, 2 * allowed) if allowed > 0 else 1.0
-                nats += setting["gradients"] * used * (1.0 - beyond) - setting["alone"] * (1.0 - used)
+                fits = used * (1.0 - beyond)
+                nats += setting["gradients"] * fits - setting["no_gradients"] * (1.0 - fits)
             if g["busy_w"] > enough:
                 nats += setting["busy"] * between(mean(g["busy"], g["busy_w"]), 0.4, 0.6)
         else:
@@ -274,7 +270,7 @@ def step(ts: I64, agent: I32, declared: U8, gpu: Gpu, state: Any, settings: Any,
             continue
         gpus = state[agent[i]]["gpus"]
         work = setting["work_none"] if declared[i] == codes.NONE else setting["work"]
-        util = within(either(gpu.util_pct[i] / 100, gpu.sm_active[i]), 1.0)
+        util = either(gpu.util_pct[i] / 100, gpu.sm_active[i])
         k, new = slot_of(gpus, gpu.gpu[i], ts[i], util >= work, gap)
         if k < 0:
             continue
@@ -290,15 +286,15 @@ def step(ts: I64, agent: I32, declared: U8, gpu: Gpu, state: Any, settings: Any,
         elif past >= 0:
             if past > 0:
                 g["last"] = ts[i]
-                tensor = within(gpu.tensor_active[i], 1.0)
-                dram = within(either(gpu.dram_active[i], gpu.mem_util_pct[i] / (100 * MEM_UTIL_OVER_DRAM)), 1.0)
+                tensor = gpu.tensor_active[i]
+                dram = either(gpu.dram_active[i], gpu.mem_util_pct[i] / (100 * MEM_UTIL_OVER_DRAM))
                 links = min(
                     either(gpu.nvlink_tx_bytes_s[i], gpu.nvlink_rx_bytes_s[i]),
                     either(gpu.nvlink_rx_bytes_s[i], gpu.nvlink_tx_bytes_s[i]),
                 )
                 limit = gpu.power_limit_w[i]
-                busy = either(gpu.sm_active[i], gpu.power_w[i] / limit if limit > 0 else np.nan)
-                learn(g, past / 1e6, util, tensor, dram, within(links, 1e13), within(busy, 1.0), work, setting)
+                busy = either(gpu.sm_active[i], gpu.power_w[i] / limit if limit >= 1 else np.nan)
+                learn(g, past / 1e6, util, tensor, dram, links, busy, work, setting)
             strength[i] = says(g, declared[i], setting)
             if strength[i] > 0:
                 why[i]["declared"] = declared[i]
