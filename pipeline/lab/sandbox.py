@@ -93,7 +93,9 @@ class Sandbox:
     # commands
 
     def type(self, command: str, *, exit_code: int | None = 0, session: str = "1", cwd: str | None = None) -> None:
-        """Run a command; what it does on the network is up to the caller."""
+        """Run a command, unless the sandbox has ended; what it does on the network is up to the caller."""
+        if self.now > self.end:
+            return
         event: Event = {
             "kind": "command", "agent": self.agent, "ts": self.now, "run": self.run, "episode": self.episode,
             "command": command, "tool": "bash", "cwd": cwd or self.cwd, "session": session, "user": "root",
@@ -197,6 +199,8 @@ class Sandbox:
         port: int | None = None,
         inbound: str | None = None,
     ) -> None:
+        if ts > self.end + place.trip_s:
+            return
         src_bytes, dst_bytes, src_pkts, dst_pkts = (round(s) for s in size)
         event: Event = {
             "kind": "flow", "agent": self.agent, "ts": ts, "src_ip": inbound or self.ip,
