@@ -22,8 +22,8 @@ one second, keepalives left out):
     push    0.35 to 0.57: work is sent out and answered, or a slow server  pools, job queues, long polls, training mesh
     stream  near 1, next to nothing goes out: logs followed, event feeds   none measured
 
-The direction of volumes, (out - in) / (out + in) of the payload after the handshake, was -0.09, 0.19, 0.26, 0.36 and 1.0
-in the used tunnels; of 9 push sessions none was above 0.1, of 8 client sessions only uploads. The tables are these
+The direction of volumes, (out - in) / (out + in) of the payload after the handshake, was -0.09, 0.19, 0.26, 0.36 and
+1.0 in the used tunnels; of 9 push sessions none was above 0.1, of 8 client sessions only uploads. The tables are these
 counts, smoothed by about half a session a class; with so few sessions they are rough. The producer/consumer ratio is
 Bullard's (FloCon 2014); who speaks first is how packet-level tools see reverse shells.
 """
@@ -158,7 +158,9 @@ BURSTS, TURNED, IDLE = 1, 2, 3
 V4 = np.uint64(0xFFFF)
 HALF = np.uint64(32)
 NONE = np.uint64(0)
-MANY = 60000
+MANY, LOTS = 60_000, 1_000_000_000
+"""Where counters stop."""
+
 
 
 @kernel
@@ -248,7 +250,8 @@ def step(
             if length >= 0 and bursts < set_["enough_bursts"]:
                 if flow.final[i] == codes.YES and length < 120_000_000:
                     continue
-                if flow.final[i] == 0 and length < 10_000_000:
+                keepalive = flow.proto[i] == codes.TCP and flow.src_pkts[i] <= 4.0
+                if flow.final[i] == 0 and length < 10_000_000 and not keepalive:
                     continue
             s = slot_for(own)
             own["flow"][s] = name
@@ -282,8 +285,9 @@ def step(
             own["out"][s] += out
             own["back"][s] += back
             if bursts > 0:
-                own["bursts"][s] = min(own["bursts"][s] + bursts, 1_000_000_000)
-                own["far"][s] = min(own["far"][s] + max(0, flow.bursts_dst_first[i]), own["bursts"][s])
+                own["bursts"][s] = min(np.int64(own["bursts"][s]) + bursts, LOTS)
+                far = np.int64(own["far"][s]) + max(0, flow.bursts_dst_first[i])
+                own["far"][s] = min(far, np.int64(own["bursts"][s]))
             if (
                 (whole or not new)
                 and out > 1.1 * back
@@ -294,7 +298,7 @@ def step(
                 own["turned"][s] = min(own["turned"][s] + (2 if whole else 1), MANY)
 
         sign = TURNED
-        turned = own["turned"][s]
+        turned = np.int64(own["turned"][s])
         said = min(set_["turned_cap"], set_["turned_worth"] * max(0, turned - 1))
         if own["bursts"][s] >= set_["enough_bursts"]:
             sign = BURSTS
@@ -302,7 +306,8 @@ def step(
                 float(own["far"][s]), float(own["bursts"][s]), own["out"][s], own["back"][s], set_
             )
         life = own["last"][s] - own["first"][s]
-        if life >= set_["idle_from_s"] * 1e6 and own["idle"][s] >= 4 and 2 * own["idle"][s] >= own["records"][s]:
+        beaten = np.int64(own["idle"][s])
+        if life >= set_["idle_from_s"] * 1e6 and beaten >= 4 and 2 * beaten >= own["records"][s]:
             idle = set_["idle_worth"] * min(1.0, life * 1e-6 / set_["idle_s"])
             if idle > said:
                 said, sign = idle, IDLE
