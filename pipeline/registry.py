@@ -116,6 +116,12 @@ class Registry:
         if row is not None:
             self.seat(entry.agent, row)
 
+    def remove(self, agent: str, row: int | None = None) -> None:
+        """Take an entry back: nothing is declared about the agent any more."""
+        self.entries.pop(agent, None)
+        if row is not None:
+            self.seat(agent, row)
+
     def seat(self, agent: str, row: int) -> None:
         """Say that an agent has a state row from now on."""
         if row >= len(self.declared):

@@ -22,10 +22,10 @@ from pipeline import alerts, causes, risk
 from pipeline.admission import admit
 from pipeline.commands import Commands, judged_by
 from pipeline.events import records
-from pipeline.events.batch import Batch, Part, select_part
-from pipeline.events.codes import COMMAND, FLOW, INBOUND, KINDS
+from pipeline.events.batch import Batch, Part, blank, of_kind, select_part
+from pipeline.events.codes import COMMAND, FLOW, GPU, INBOUND, KINDS
 from pipeline.events.columns import Command, Flow
-from pipeline.events.strings import text
+from pipeline.events.strings import pack, text
 from pipeline.kernels.compiled import kernel
 from pipeline.kernels.hashing import hash_address, hash_bytes
 from pipeline.kernels.interning import Names
@@ -487,6 +487,17 @@ class Scorer:
         self.newest = np.concatenate([self.newest, np.zeros((more, len(KINDS)), np.int64)])
         self.dirty = np.concatenate([self.dirty, np.zeros(more, np.bool_)])
         self.room = room
+
+
+def warm(tuning: Tuning | None = None) -> None:
+    """Have every kernel of the walk compiled, or read from disk, before events wait for it."""
+    scorer = Scorer(tuning)
+    for kind in (FLOW, GPU, COMMAND):
+        part = blank(kind, ["warm"])
+        if isinstance(part.columns, Command):
+            part = Part(part.common, part.columns._replace(command=pack(["true"])))
+        scorer.process(of_kind(kind, part))
+    list(scorer.final())
 
 
 @kernel

@@ -126,6 +126,11 @@ def load_chunk(scorer: Scorer, chunk: int, data: bytes) -> None:
     scorer.dirty[rows] = False
 
 
+def finish(scorer: Scorer, head: bytes) -> None:
+    """After the last chunk: the rows that are free are handed out again in the order in which they would have been."""
+    scorer.agents.free = orjson.loads(zstandard.decompress(head))["free"]
+
+
 def snapshot(scorer: Scorer) -> bytes:
     """The whole state.
 
@@ -143,7 +148,7 @@ def restore(scorer: Scorer, data: bytes) -> Scorer:
     load_head(scorer, parts[0])
     for chunk, part in enumerate(parts[1:]):
         load_chunk(scorer, chunk, part)
-    scorer.agents.free = orjson.loads(zstandard.decompress(parts[0]))["free"]
+    finish(scorer, parts[0])
     return scorer
 
 

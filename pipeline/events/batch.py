@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeVar, cast
+from typing import TypeVar, cast, get_args, get_type_hints
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.events.codes import KINDS
 from pipeline.events.columns import Command, Common, Flow, Gpu
-from pipeline.events.strings import Strings, concat, take
+from pipeline.events.strings import Strings, concat, pack, take
 
 Columns = TypeVar("Columns", bound=Common | Flow | Gpu | Command)
 
@@ -78,3 +78,22 @@ def join_parts(parts: list[Part]) -> Part:
     if len(parts) == 1:
         return parts[0]
     return Part(join([p.common for p in parts]), join([p.columns for p in parts]))
+
+
+def blank(kind: int, agents: list[str]) -> Part:
+    """Rows of a kind in which nothing is said but the agent: numbers unknown, strings absent, times 0.
+
+    >>> len(blank(0, ["lab/a", "lab/b"]))
+    2
+    """
+    rows = len(agents)
+
+    def column(hint: object) -> Strings | NDArray[np.generic]:
+        if hint is Strings:
+            return pack([None] * rows)
+        dtype = np.dtype(get_args(get_args(hint)[1])[0])
+        return np.full(rows, np.nan if dtype.kind == "f" else 0, dtype)
+
+    made = [[column(hint) for hint in get_type_hints(shape).values()] for shape in (Common, (Flow, Gpu, Command)[kind])]
+    common = Common(*made[0])._replace(agent=pack(agents))
+    return Part(common, (Flow, Gpu, Command)[kind](*made[1]))
