@@ -132,6 +132,9 @@ YOUNG = 4
 
 SENT, CAME, OUT, BACK, MUTE, JOB = range(6)
 SENT_SENT, OUT_OUT, BACK_BACK, OUT_BACK, BEYOND_BEYOND, OUT_BEYOND, JOB_JOB = range(7)
+LEFT = (0, 2, 3, 2, 4, 2)
+RIGHT = (0, 2, 3, 3, 4, 4)
+"""The two deviations, of SENT to BACK and beyond, in each of the first six spreads."""
 
 STATE = np.dtype([
     ("flow", "u8", (SLOTS,)), ("far", "u8", (SLOTS,)),
@@ -197,47 +200,37 @@ def submitting(ratio: float, out: float, back: float, inward: float, together: f
 
 
 @kernel
-def count(watch: Any, k: int, sent: float, came: float, out: float, back: float) -> None:
-    """One record goes into means, variances and covariances (West 1979; forgetting after WINDOW records)."""
-    watch["records"][k] += 1
-    w = 1.0 / min(watch["records"][k], WINDOW)
-    mean = watch["mean"][k]
+def count(mean: Any, spread: Any, n: int, sent: float, came: float, out: float, back: float) -> None:
+    """The n-th record goes into means, variances and covariances (West 1979; forgetting after WINDOW records)."""
+    w = 1.0 / min(n, WINDOW)
+    x = (sent, came, out, back)
     d_sent, d_came = sent - np.float64(mean[SENT]), came - np.float64(mean[CAME])
-    d_out, d_back = out - np.float64(mean[OUT]), back - np.float64(mean[BACK])
-    mean[SENT] = np.float64(mean[SENT]) + w * d_sent
-    mean[CAME] = np.float64(mean[CAME]) + w * d_came
-    mean[OUT] = np.float64(mean[OUT]) + w * d_out
-    mean[BACK] = np.float64(mean[BACK]) + w * d_back
-    d_beyond = d_sent - d_came
-    spread = watch["spread"][k]
-    spread[SENT_SENT] = (1.0 - w) * (np.float64(spread[SENT_SENT]) + w * d_sent * d_sent)
-    spread[OUT_OUT] = (1.0 - w) * (np.float64(spread[OUT_OUT]) + w * d_out * d_out)
-    spread[BACK_BACK] = (1.0 - w) * (np.float64(spread[BACK_BACK]) + w * d_back * d_back)
-    spread[OUT_BACK] = (1.0 - w) * (np.float64(spread[OUT_BACK]) + w * d_out * d_back)
-    spread[BEYOND_BEYOND] = (1.0 - w) * (np.float64(spread[BEYOND_BEYOND]) + w * d_beyond * d_beyond)
-    spread[OUT_BEYOND] = (1.0 - w) * (np.float64(spread[OUT_BEYOND]) + w * d_out * d_beyond)
+    d = (d_sent, d_came, out - np.float64(mean[OUT]), back - np.float64(mean[BACK]), d_sent - d_came)
+    for m in range(4):
+        mean[m] = np.float64(mean[m]) + w * (x[m] - np.float64(mean[m]))
+    for m in range(6):
+        spread[m] = (1.0 - w) * (np.float64(spread[m]) + w * d[LEFT[m]] * d[RIGHT[m]])
     mute = out < WORD and came > 0.0
-    mean[MUTE] = np.float64(mean[MUTE]) + w * ((1.0 if mute else 0.0) - np.float64(mean[MUTE]))
+    part = np.float64(mean[MUTE])
+    part += w * ((1.0 if mute else 0.0) - part)
+    mean[MUTE] = part
     if mute:
-        v = min(1.0, w / np.float64(mean[MUTE]))
+        v = min(1.0, w / part)
         d_job = back / came - np.float64(mean[JOB])
         mean[JOB] = np.float64(mean[JOB]) + v * d_job
         spread[JOB_JOB] = (1.0 - v) * (np.float64(spread[JOB_JOB]) + v * d_job * d_job * came)
 
 
 @kernel
-def weigh(watch: Any, k: int, s: Any, why: Any, i: int) -> float:
-    """What the session in slot k says, in nats, wherever its far side lies."""
-    mean = watch["mean"][k]
-    spread = watch["spread"][k]
+def weigh(mean: Any, spread: Any, records: int, age: float, s: Any, why: Any) -> float:
+    """What a session of so many records says after `age` seconds, in nats, wherever its far side lies."""
     sent, came = np.float64(mean[SENT]), np.float64(mean[CAME])
     out, back = np.float64(mean[OUT]), np.float64(mean[BACK])
-    if watch["records"][k] < 3 or sent <= 0.0 or came <= 0.0 or back <= 0.0:
+    if records < 3 or sent <= 0.0 or came <= 0.0 or back <= 0.0:
         return 0.0
-    n = min(watch["records"][k], WINDOW)
+    n = min(records, WINDOW)
     fair = n / (n - 1.0)
-    age = (watch["last"][k] - watch["first"][k]) / 1e6
-    rate = (out + back) * watch["records"][k] / age
+    rate = (out + back) * records / age
     scatter = np.float64(spread[SENT_SENT]) * fair / sent
 
     out_out, out_back, out_beyond = np.float64(spread[OUT_OUT]), np.float64(spread[OUT_BACK]), np.float64(spread[OUT_BEYOND])
@@ -256,7 +249,7 @@ def weigh(watch: Any, k: int, s: Any, why: Any, i: int) -> float:
         even = math.sqrt(np.float64(spread[JOB_JOB])) / job
         listening = s["listen_part"] * min(min(band(sent / came, s["listen_ratio"]), band(mute, s["listen_mute"])),
                                            min(band(job, s["listen_job"]), band(even, s["listen_even"])))
-    tell(why, i, age, n, rate, sent / came, out / sent, job if listening > form else back / came, listening > form)
+    tell(why, age, float(n), rate, sent / came, out / sent, job if listening > form else back / came, 1.0 if listening > form else 0.0)
     return (
         ramp(age, s["age_s"], s["age_nats"])
         + between(s["rate_nats"], band(rate, s["rate"]))
@@ -267,11 +260,11 @@ def weigh(watch: Any, k: int, s: Any, why: Any, i: int) -> float:
 
 
 @kernel
-def whole(life: float, sent: float, came: float, out: float, back: float, s: Any, why: Any, i: int) -> float:
+def whole(life: float, sent: float, came: float, out: float, back: float, s: Any, why: Any) -> float:
     """What one final record of a whole session says, in nats."""
     rate = (out + back) / life
     form = submitting(sent / came, out / sent, back / came, back / (out + back), 1.0, s)
-    tell(why, i, life, 1, rate, sent / came, out / sent, back / came, False)
+    tell(why, life, 1.0, rate, sent / came, out / sent, back / came, 0.0)
     return (
         ramp(life, s["life_s"], s["life_nats"])
         + between(s["rate_nats"], band(rate, s["rate"]))
@@ -281,31 +274,30 @@ def whole(life: float, sent: float, came: float, out: float, back: float, s: Any
 
 @kernel
 def tell(
-    why: Any, i: int, age: float, records: int, rate: float, ratio: float, out: float, back: float, listens: bool
+    why: Any, age: float, records: float, rate: float, ratio: float, out: float, back: float, listens: float
 ) -> None:
-    """Fill the reason of row i."""
-    why[i]["age_s"] = age
-    why[i]["records"] = records
-    why[i]["rate"] = rate
-    why[i]["ratio"] = ratio
-    why[i]["out"] = out
-    why[i]["back"] = back
-    why[i]["listens"] = listens
+    """Fill the reason of a row."""
+    why["age_s"] = age
+    why["records"] = records
+    why["rate"] = rate
+    why["ratio"] = ratio
+    why["out"] = out
+    why["back"] = back
+    why["listens"] = listens
 
 
 @kernel
 def forget(watch: Any, k: int) -> None:
     """Nothing counted in slot k."""
     watch["records"][k] = 0
-    for m in range(6):
-        watch["mean"][k][m] = 0.0
-    for m in range(7):
-        watch["spread"][k][m] = 0.0
+    watch["mean"][k, :] = 0.0
+    watch["spread"][k, :] = 0.0
+    watch["pending"][k, :] = 0.0
 
 
 @kernel
 def admit(watch: Any, far: np.uint64, start: int, silent: float) -> int:
-    """The slot for a connection that was not under watch, or -1.
+    """The slot for a connection that was not under watch, SLOTS more where it goes on with what is known there; or -1.
 
     A session to the same far side that has just ended goes on in it: pools cut connections. Else a free slot is taken, or
     that of a session long silent, or that of the least suspicious. The young and the suspicious keep theirs, so that
@@ -318,7 +310,7 @@ def admit(watch: Any, far: np.uint64, start: int, silent: float) -> int:
         if watch["flow"][k] != 0:
             gone = start - watch["last"][k] > silent
             if watch["far"][k] == far and watch["ended"][k] != 0 and not gone:
-                return k
+                return SLOTS + k
             if gone:
                 worth = -1e8
             elif watch["records"][k] < YOUNG:
@@ -328,10 +320,6 @@ def admit(watch: Any, far: np.uint64, start: int, silent: float) -> int:
         if worth < least:
             best = k
             least = worth
-    if best >= 0:
-        forget(watch, best)
-        watch["first"][best] = start
-        watch["far"][best] = far
     return best
 
 
@@ -372,43 +360,52 @@ def step(ts: I64, agent: I32, place: U8, flow: Flow, state: Any, settings: Any, 
         if alone:
             if not (known and sent > 0.0 and came > 0.0 and back > 0.0):
                 continue
-            nats = whole(duration / 1e6, sent, came, out, back, s, why, i)
+            nats = whole(duration / 1e6, sent, came, out, back, s, why[i])
         elif k == SLOTS:
             if flow.src_bytes[i] + flow.dst_bytes[i] > s["fat_bytes"]:
                 continue
             far = finish(mix(mix(mix(np.uint64(0), np.uint64(flow.dst_port[i])), flow.dst_hi[i]), flow.dst_lo[i]))
             k = admit(watch, far, start, silent)
-            if k >= 0:
-                watch["flow"][k] = flow.flow_id[i]
-                watch["ended"][k] = 0
-                watch["mark"][k] = ts[i]
-                watch["last"][k] = ts[i]
-                for m in range(4):
-                    watch["pending"][k][m] = 0.0
+            if k < 0:
+                continue
+            if k >= SLOTS:
+                k -= SLOTS
+            else:
+                forget(watch, k)
+                watch["first"][k] = start
+                watch["far"][k] = far
+            watch["pending"][k, :] = 0.0
+            watch["flow"][k] = flow.flow_id[i]
+            watch["ended"][k] = 0
+            watch["mark"][k] = ts[i]
+            watch["last"][k] = ts[i]
             continue
         else:
-            if start - watch["last"][k] > silent:
+            last = watch["last"][k]
+            if start - last > silent:
                 forget(watch, k)
                 watch["first"][k] = start
                 watch["mark"][k] = start
-                for m in range(4):
-                    watch["pending"][k][m] = 0.0
-            watch["last"][k] = max(watch["last"][k], ts[i])
+            last = max(last, ts[i])
+            watch["last"][k] = last
             watch["ended"][k] = 1 if flow.final[i] == codes.YES else 0
             if not known:
                 continue
             pending = watch["pending"][k]
-            pending[0] = np.float64(pending[0]) + sent
-            pending[1] = np.float64(pending[1]) + came
-            pending[2] = np.float64(pending[2]) + out
-            pending[3] = np.float64(pending[3]) + back
-            if watch["last"][k] - watch["mark"][k] < enough:
+            sent += np.float64(pending[0])
+            came += np.float64(pending[1])
+            out += np.float64(pending[2])
+            back += np.float64(pending[3])
+            if last - watch["mark"][k] < enough:
+                pending[0], pending[1], pending[2], pending[3] = sent, came, out, back
                 continue
-            count(watch, k, np.float64(pending[0]), np.float64(pending[1]), np.float64(pending[2]), np.float64(pending[3]))
-            for m in range(4):
-                pending[m] = 0.0
-            watch["mark"][k] = watch["last"][k]
-            nats = weigh(watch, k, s, why, i)
+            pending[:] = 0.0
+            n = watch["records"][k] + 1
+            watch["records"][k] = n
+            watch["mark"][k] = last
+            mean, spread = watch["mean"][k], watch["spread"][k]
+            count(mean, spread, n, sent, came, out, back)
+            nats = weigh(mean, spread, n, (last - watch["first"][k]) / 1e6, s, why[i])
             watch["worth"][k] = nats
         if place[i] == codes.INTERNAL:
             nats += s["internal_nats"]
