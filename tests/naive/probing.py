@@ -27,18 +27,18 @@ def hashed(*words: int) -> int:
 
 
 class Memory:
-    """Names seen of late: two Bloom filters of 1024 bits, each a set of bit numbers."""
+    """Names seen of late: two Bloom filters, each a set of (word, bit)."""
 
     def __init__(self, forget: int) -> None:
         self.forget = forget
-        self.present: set[int] = set()
-        self.past: set[int] = set()
+        self.present: set[tuple[int, int]] = set()
+        self.past: set[tuple[int, int]] = set()
         self.names = 0
         self.since = 0
 
     @staticmethod
-    def bits(name: int) -> set[int]:
-        return {name % 1024, (name >> 20) % 1024}
+    def bits(name: int) -> set[tuple[int, int]]:
+        return {(name % 16, (name >> 8) % 64), (name % 16, (name >> 20) % 64)}
 
     def at_hand(self, name: int) -> bool:
         return self.bits(name) <= self.present
