@@ -110,7 +110,7 @@ class Walk:
         self.last_ts: float | None = None
         shares = Shares(config.reading)
         self.readers = [Reader(source, shares) for source in found.sources]
-        self.peaks: dict[str, tuple[float, Mapping[str, float]]] = {}
+        self.peaks: dict[str, dict[str, Any]] = {}
 
     def declare(self, found: inputs.Found) -> None:
         """Take in what files of registry entries hold."""
@@ -154,8 +154,8 @@ class Walk:
                 self.last_ts = last if self.last_ts is None else max(last, self.last_ts)
         outcome = self.scorer.process(batch)
         for score in outcome.scores:
-            if score["score"] >= LEVELS[0] and score["score"] > self.peaks.get(score["agent"], (0.0,))[0]:
-                self.peaks[score["agent"]] = score["score"], score["terms"]
+            if score["score"] > self.peaks.get(score["agent"], score)["score"] or score["agent"] not in self.peaks:
+                self.peaks[score["agent"]] = score
         self.write("scores", outcome.scores)
         self.write(
             "evidence", [{**record, "source": self.found.names[record["source"]]} for record in outcome.evidence]
@@ -181,11 +181,11 @@ class Walk:
         records = self.scorer.final()
         while chunk := list(islice(records, CHUNK)):
             for record in chunk:
-                peak = record["peak"]
-                if "terms" not in peak:
-                    peak["terms"] = self.peaks.get(record["agent"], (0.0, record["terms"]))[1]
                 for level in LEVELS:
-                    levels[str(level)] += peak["score"] >= level
+                    levels[str(level)] += record["peak"]["score"] >= level
+                if "terms" not in record["peak"]:
+                    highest = max(self.peaks.get(record["agent"], record), record, key=lambda score: float(score["score"]))
+                    record["peak"] = {key: highest[key] for key in ("score", "ts", "terms")}
             agents += len(chunk)
             riskiest = heapq.nsmallest(RISKIEST, [*riskiest, *chunk], key=lambda r: (-r["peak"]["score"], r["agent"]))
             self.write("agents", chunk)

@@ -18,8 +18,8 @@ from pipeline.config import Config, about, types_of
 from pipeline.drawing import printable, span
 from pipeline.events.codes import KINDS
 from pipeline.plugins import discover
-from pipeline.shell.redact import redact
 from pipeline.shell.show import neutral
+from pipeline.sinks._gate import redact_row
 from pipeline.table import riskiest
 
 RAW = 200
@@ -103,9 +103,8 @@ def show_check(found: Mapping[str, Any], console: Console) -> None:
         )
     for entry in found["rejected"]:
         console.print(Text(f"{entry['count']:,} x {neutral(entry['reason'])}"))
-        console.print(
-            wrapped(f"first: {neutral(entry['source'])}, {entry['position']}: {neutral(redact(entry['raw']))[:RAW]}", 4)
-        )
+        first = f"first: {neutral(entry['source'])}, {entry['position']}: {neutral(redact_row(entry['raw']), RAW)}"
+        console.print(wrapped(first, 4))
     for entry in found["skipped"]:
         console.print(Text(f"not read: {neutral(entry['source'])}: {neutral(entry['reason'])}"))
     console.print("read {read:,} = accepted {accepted:,} + rejected {rejected:,}".format(**found["account"]))

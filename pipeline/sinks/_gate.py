@@ -4,18 +4,28 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
 from pipeline.shell.redact import redact
 from pipeline.shell.show import neutral
 
-WRITTEN_BY_THE_AGENT = frozenset({"command", "raw", "words"})
-"""Fields that hold a command or quote one."""
+COMMANDS: Final = frozenset({"command", "words", "reason"})
+"""Fields that hold a command, or may quote one."""
+
+ROW: Final = "raw"
+"""The field that holds a row as it came: JSON perhaps, whole or cut, with commands somewhere in it."""
+
+LONGEST: Final = 1 << 16
+"""Characters of a string that leave; what is longer loses its middle."""
 
 _PLAIN = re.compile(rb"[\x20-\x5b\x5d-\x7e]*")
 """JSON in which nothing is escaped and nothing is beyond ASCII."""
+
+_READ = re.compile(rb'"(?:%s)":' % b"|".join(name.encode() for name in sorted({*COMMANDS, ROW})))
+
+_BETWEEN_QUOTES = re.compile(r'(?:[^"\\]|\\.)+', re.DOTALL)
 
 
 def line(record: Mapping[str, Any]) -> bytes:
@@ -26,18 +36,13 @@ def line(record: Mapping[str, Any]) -> bytes:
     >>> line({"agent": "lab/\\x1b[2Ja"}).isascii()
     True
     """
-    if not WRITTEN_BY_THE_AGENT.intersection(record):
-        try:
-            plain = orjson.dumps(record)
-        except TypeError:
-            pass
-        else:
-            if _PLAIN.fullmatch(plain) and not _NESTED.search(plain):
-                return plain + b"\n"
-    return orjson.dumps(clean(record)) + b"\n"
-
-
-_NESTED = re.compile(rb'"(?:%s)":' % b"|".join(name.encode() for name in sorted(WRITTEN_BY_THE_AGENT)))
+    try:
+        plain = orjson.dumps(record)
+    except TypeError:
+        plain = b"\\"
+    if not _PLAIN.fullmatch(plain) or _READ.search(plain):
+        plain = orjson.dumps(clean(record))
+    return plain + b"\n"
 
 
 def lines(records: Iterable[Mapping[str, Any]]) -> bytes:
@@ -48,9 +53,31 @@ def lines(records: Iterable[Mapping[str, Any]]) -> bytes:
 def clean(value: Any, name: str = "") -> Any:
     """The same value with every string made safe to keep and to show; `name` is the field in which it stands."""
     if isinstance(value, str):
-        return neutral(redact(value) if name in WRITTEN_BY_THE_AGENT else value)
+        if name in COMMANDS:
+            value = redact(value)
+        elif name == ROW:
+            value = redact_row(value)
+        return neutral(value, LONGEST)
     if isinstance(value, Mapping):
-        return {neutral(str(key)): clean(inner, str(key)) for key, inner in value.items()}
+        return {neutral(str(key), LONGEST): clean(inner, str(key)) for key, inner in value.items()}
     if isinstance(value, (list, tuple)):
         return [clean(inner, name) for inner in value]
     return value
+
+
+def redact_row(row: str) -> str:
+    """A row without secrets: those of each of its strings, then those of the whole. It need not be well-formed.
+
+    >>> redact_row('{"command": "mysql -phunter2", "ts": nul')
+    '{"command": "mysql -p[redacted]", "ts": nul'
+    """
+
+    def redacted(piece: re.Match[str]) -> str:
+        try:
+            said = orjson.loads(f'"{piece[0]}"')
+        except ValueError:
+            return redact(piece[0])
+        without = redact(said)
+        return piece[0] if without == said else orjson.dumps(without).decode()[1:-1]
+
+    return redact(_BETWEEN_QUOTES.sub(redacted, row))

@@ -31,6 +31,8 @@ COMMANDS = [
         lambda c: {"event": {"command": c}},
         lambda c: {"causes": [{"command": c, "reason": "it came just before"}]},
         lambda c: {"raw": json.dumps({"agent": "lab/a", "ts": "now", "command": c})},
+        lambda c: {"raw": json.dumps({"agent": "lab/a", "ts": "now", "command": c})[:-2]},
+        lambda c: {"raw": 'garbage" ' + json.dumps({"command": c, "ts": 1})},
     ],
 )
 def test_a_secret_never_leaves(command: str, record: Any) -> None:
