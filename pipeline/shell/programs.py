@@ -211,10 +211,11 @@ def _ssh(words: list[Field], stdin: Text | None, scope: Scope) -> list[Program]:
             key, _, value = option.strip().replace("=", " ", 1).partition(" ")
             if key.lower() in ("proxycommand", "localcommand", "knownhostscommand") and value.strip() != "none":
                 found.append(Program(Text(value.strip(' "'), word.via), f"ssh -o {key}"))
-    at = skip_options(words, 1, _SSH)
+    options = _SSH._replace(short=_SSH.short + "M") if words[0].text.endswith("autossh") else _SSH
+    at = skip_options(words, 1, options)
     if at is None or at >= len(words):
         return found
-    rest = skip_options(words, at + 1, _SSH) or at + 1
+    rest = skip_options(words, at + 1, options) or at + 1
     if rest < len(words):
         return found + _joined(words[rest:], "ssh", remote=True)
     if stdin is not None and script_text(stdin.text):

@@ -20,10 +20,11 @@ import posixpath
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
-from pipeline.shell import effects, globs, mend, outputs
+from pipeline.shell import effects, globs, mend, outputs, plain
 from pipeline.shell.arithmetic import evaluate
 from pipeline.shell.calls import Call, Redirect, Script
 from pipeline.shell.deferred import deferred
@@ -92,13 +93,15 @@ class Redirection:
 class Walk(Runner):
     """Reads one command line; see `calls`, `code`, `errors` and `budget.spent` when `text` has returned."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, *, prefilter: bool = True) -> None:
+        self.prefilter = prefilter
         self.budget = Budget(limits)
         self.calls: list[Call] = []
         self.code: list[tuple[str, str]] = []
         self.errors = False
         self.context = Context()
         self.functions: set[str] = set()
+        self.behind: dict[int, list[Node]] = {}
 
     def script(self) -> Script:
         """What was found."""
@@ -119,12 +122,34 @@ class Walk(Runner):
         if not self.budget.deeper(context.depth):
             return None
         text = self.budget.cut(text)
+        simple = plain.split(text) if self.prefilter else None
+        if simple is not None:
+            return self.plain(simple, scope, context._replace(depth=context.depth + 2))
         out: list[Text | None] = []
         for ready in self.ready(text):
             source = self.parsed(ready, context)
             if source is not None:
                 out.append(self.statement(source.root, source, scope, context._replace(depth=context.depth + 1)))
         return _together(out)
+
+    def plain(self, pipelines: list[list[plain.Simple]], scope: Scope, context: Context) -> Text | None:
+        """Walk commands of plain words."""
+        out: list[Text | None] = []
+        for commands in pipelines:
+            if len(commands) == 1:
+                out.append(self.simple(commands[0], scope, context))
+            else:
+                stages = [partial(self.simple, command) for command in commands]
+                out.append(self.stages(stages, scope, context))
+        return _together(out)
+
+    def simple(self, command: plain.Simple, scope: Scope, context: Context) -> Text | None:
+        """Walk one command of plain words."""
+        found = Redirection(command.redirects, [])
+        for redirect in command.redirects:
+            if redirect.op == "<" and redirect.fd in (None, 0):
+                found.replaced, found.stdin = True, scope.read(redirect.target)
+        return self.run(command.fields, (), found, scope, context)
 
     def ready(self, text: str) -> Iterable[Outline]:
         """The text made ready for the parser: whole where it is short, else in parts."""
@@ -186,6 +211,8 @@ class Walk(Runner):
             return None
         handler = _HANDLERS.get(node.type)
         self.context = context
+        if self.behind and node.id in self.behind:
+            return self.with_redirects([node], self.behind.pop(node.id), source, scope, context)
         if handler is not None:
             return handler(self, node, source, scope, context)
         self.inside(node, source, scope)
@@ -217,29 +244,50 @@ class Walk(Runner):
             out.append(self.statement(child, source, scope, inner))
         return _together(out)
 
-    def list_(self, node: Node, source: Source, scope: Scope, context: Context) -> Text | None:
-        """``a && b || c``: nested to the left, walked flat."""
-        flat: list[Node] = []
-        todo = [node]
-        while todo:
-            current = todo.pop()
-            if current.type == "list":
-                todo.extend(reversed(current.named_children))
-            else:
-                flat.append(current)
-        return _together([self.statement(child, source, scope, context) for child in flat])
+    def chain(self, node: Node, source: Source, scope: Scope, context: Context) -> Text | None:
+        """``a && b | c || d``: read flat from left to right, since the grammar nests these in more than one way.
 
-    def pipeline(self, node: Node, source: Source, scope: Scope, context: Context) -> Text | None:
-        """``a | b``: what a stage prints is what the next one reads."""
-        stages = [child for child in node.named_children if child.type != "comment"]
+        It also hangs the redirect of ``a && b > f`` on the whole; the shell means b.
+        """
+        pipelines: list[list[Node]] = [[]]
+        behind: list[int] = []
+        todo = [node]
+        while todo and self.budget.step():
+            current = todo.pop()
+            kind = current.type
+            body = current.named_children[0] if kind == "redirected_statement" and current.named_children else None
+            if kind in ("list", "pipeline"):
+                todo.extend(reversed(current.children))
+            elif body is not None and body.type in ("list", "pipeline"):
+                last = _last(body)
+                self.behind[last.id] = [child for child in current.named_children if child.type in _REDIRECTS]
+                behind.append(last.id)
+                todo.append(body)
+            elif not current.is_named and kind not in ("|", "|&"):
+                pipelines.append([])
+            elif current.is_named and kind != "comment":
+                pipelines[-1].append(current)
+        out: list[Text | None] = []
+        for stages in filter(None, pipelines):
+            if len(stages) == 1:
+                out.append(self.statement(stages[0], source, scope, context))
+            else:
+                out.append(self.stages([partial(self.statement, stage, source) for stage in stages], scope, context))
+        for place in behind:
+            self.behind.pop(place, None)
+        return _together(out)
+
+    def stages(
+        self, stages: Sequence[Callable[[Scope, Context], Text | None]], scope: Scope, context: Context
+    ) -> Text | None:
+        """What a stage prints is what the next one reads."""
         inner, out = context, context.stdin
         for at, stage in enumerate(stages):
             before = len(self.calls)
-            out = self.statement(stage, source, scope.child(), inner)
+            out = stage(scope.child(), inner)
             last = len(self.calls) - 1 if len(self.calls) > before else inner.feed
             if at + 1 < len(stages):
-                lines = self.lines(last, out)
-                inner = context._replace(stdin=out, feed=last, lines=lines)
+                inner = context._replace(stdin=out, feed=last, lines=self.lines(last, out))
         return out
 
     def lines(self, index: int | None, out: Text | None) -> int:
@@ -493,6 +541,14 @@ class Walk(Runner):
         """A statement with redirects behind it."""
         bodies = [child for child in node.named_children if child.type not in _REDIRECTS]
         nodes = [child for child in node.named_children if child.type in _REDIRECTS]
+        if len(bodies) == 1 and bodies[0].type in ("list", "pipeline"):
+            return self.chain(node, source, scope, context)
+        return self.with_redirects(bodies, nodes, source, scope, context)
+
+    def with_redirects(
+        self, bodies: list[Node], nodes: list[Node], source: Source, scope: Scope, context: Context
+    ) -> Text | None:
+        """Walk statements with the redirects of `nodes`."""
         if len(bodies) == 1 and bodies[0].type == "command":
             return self.command(bodies[0], source, scope, context, nodes)
         found = self.redirection(nodes, source, scope, context)
@@ -530,6 +586,8 @@ class Walk(Runner):
         if mark is None:
             return
         op = source.operators.get(mark.start_byte, mark.type)
+        closes = op in (">&-", "<&-")
+        op = op[:2] if closes else op
         fd = int(descriptor) if descriptor and descriptor.isdigit() else None
         if node.type == "heredoc_redirect":
             self.heredoc(node, source, scope, context, found)
@@ -537,7 +595,7 @@ class Walk(Runner):
         if written and written[-1].type == "number" and written[-1].end_byte in numbers and len(written) > 1:
             written = written[:-1]
         found.extra += written[1:]
-        target, known = "", None
+        target, known = "-" if closes else "", None
         if written:
             before = len(self.calls)
             body = source.body(source.of(written[0]))
@@ -826,6 +884,13 @@ def _together(out: Sequence[Text | None]) -> Text | None:
     return Text("".join(text.text for text in texts), join_via(*(text.via for text in texts)))
 
 
+def _last(node: Node) -> Node:
+    """The last statement of a list or pipeline."""
+    while node.type in ("list", "pipeline", "negated_command") and node.named_children:
+        node = node.named_children[-1]
+    return node
+
+
 def _assignments(node: Node) -> list[Node]:
     return [node] if node.type == "variable_assignment" else node.named_children
 
@@ -853,8 +918,8 @@ _Handler = Callable[["Walk", "Node", Source, Scope, Context], Text | None]
 _HANDLERS: dict[str, _Handler] = {
     "program": Walk.sequence,
     "do_group": Walk.sequence,
-    "list": Walk.list_,
-    "pipeline": Walk.pipeline,
+    "list": Walk.chain,
+    "pipeline": Walk.chain,
     "subshell": Walk.subshell,
     "compound_statement": Walk.compound,
     "if_statement": Walk.branches,
