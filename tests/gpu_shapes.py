@@ -220,13 +220,13 @@ def decoding_alone(t: Floats, rng: np.random.Generator) -> dict[str, Any]:
 
 
 def tensor_parallel(t: Floats, rng: np.random.Generator) -> dict[str, Any]:
-    """A 70 B model on 8 GPUs, saturated with long prompts: 150 GB/s of NVLink for each unit of tensor activity."""
-    return h100(t, rng, util=100, sm=0.8, tensor=0.3, dram=0.4, power=600.0, nvlink=0.3 * 150e9, used=76000)
+    """A 70 B model on 8 GPUs, saturated with long prompts: 280 GB/s of NVLink for each unit of tensor activity."""
+    return h100(t, rng, util=100, sm=0.8, tensor=0.3, dram=0.4, power=600.0, nvlink=0.3 * 280e9, used=76000)
 
 
 def tensor_parallel_decoding(t: Floats, rng: np.random.Generator) -> dict[str, Any]:
     """A 70 B model on 8 GPUs, constant load of ordinary requests."""
-    return h100(t, rng, util=97, sm=0.7, tensor=0.1, dram=0.45, power=450.0, nvlink=0.1 * 150e9, used=76000)
+    return h100(t, rng, util=97, sm=0.7, tensor=0.1, dram=0.45, power=450.0, nvlink=0.1 * 280e9, used=76000)
 
 
 def prompts(t: Floats, rng: np.random.Generator) -> dict[str, Any]:
@@ -286,7 +286,7 @@ def starved_training(t: Floats, rng: np.random.Generator) -> dict[str, Any]:
 
 def a100_tensor_parallel(t: Floats, rng: np.random.Generator) -> dict[str, Any]:
     """Long prompts on 4 A100s: the same bytes for each operation are fewer for each unit of tensor activity."""
-    fields = h100(t, rng, util=100, sm=0.8, tensor=0.45, dram=0.4, power=380.0, nvlink=0.45 * 45e9, used=76000)
+    fields = h100(t, rng, util=100, sm=0.8, tensor=0.45, dram=0.4, power=380.0, nvlink=0.45 * 38e9, used=76000)
     return {**fields, "power_limit_w": 400.0}
 
 

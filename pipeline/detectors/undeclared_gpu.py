@@ -17,17 +17,20 @@ What tells training from inference, each relative to the card (all are means ove
             about B / 295 on an H100 (989 Tflop/s over 3.35 TB/s), less with the key-value cache. A forward and backward
             pass works on thousands of tokens for each weight read. Measured: decode 0.17 and 0.25; training 0.6 (136 M
             parameters), 1.1 and 1.6 (3.4 B). Long prompts and diffusion look like training here.
-    links   NVLink bytes/s for each unit of tensor activity. Tensor-parallel layers on n GPUs send about 7 h bytes a
-            token for 24 h² / n operations (h hidden size; Narayanan and others 2021, arXiv 2104.04473, section 3.2): 70
-            to 290 GB/s at full tensor activity of an H100, be it prompt or decode. Gradients are sent once for tens of
-            thousands of tokens: measured 2, 46 and 51. Replicas on one GPU each send nothing.
+    links   NVLink bytes/s for each unit of tensor activity. Tensor-parallel layers on n GPUs send 8 h (n - 1) / n bytes
+            a token for 24 h² / n operations (h hidden size, two all-reduces a layer; Narayanan and others 2021, arXiv
+            2104.04473, section 3.2), so (n - 1) / 3 h bytes an operation, prompt or decode alike. With h = 8192 and at
+            full tensor activity of an H100 that is 40 GB/s on 2 GPUs, 120 on 4, 280 on 8; more with smaller h.
+            Gradients are sent once for tens of thousands of tokens: measured 2, 46 and 51. Replicas on one GPU each
+            send nothing.
     level   how much of the time the GPU works at all, and how long. Inference follows its requests.
 
 Bytes are compared with work done, so the tensor peak of the card matters: that of Hopper and later, known by the name
 of the model, is at least three times that of any card before.
 
-What it cannot tell: a server that prompts keep saturated for minutes on one GPU, from training on one GPU (both stay
-below a score of 50); training made to look like decoding.
+What it cannot tell: a server that long prompts keep saturated for minutes, from training on one GPU (both stay below a
+score of 50), nor, on a pair of GPUs that share a large model, from training on several; training made to look like
+decoding.
 """
 
 from __future__ import annotations
@@ -73,17 +76,20 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ] = 150.0
     work: Annotated[
         float, Meta(gt=0, description="share of time in use from which a GPU is at work, where inference is declared")
-    ] = 0.5
+    ] = 0.4
     work_none: Annotated[
         float, Meta(gt=0, description="the same where no use is declared: above an idle driver")
     ] = 0.03
     sustained_s: Annotated[float, Meta(gt=0, description="seconds at work until the signs count in full")] = 60.0
     sustained_samples: Annotated[float, Meta(gt=0, description="samples at work until they count in full")] = 5.0
     long_s: Annotated[float, Meta(gt=0, description="seconds at work from which length says no more")] = 300.0
+    level_at: Annotated[
+        tuple[float, float], Meta(description="share of time in use: nothing up to, full from")
+    ] = (0.4, 0.7)
     level: Annotated[
         float,
         Meta(
-            description="nats, in use 3/4 of the time: 0.85 of training, 0.07 of inference (none of 80 pods held 80 % "
+            description="nats, in use most of the time: 0.85 of training, 0.07 of inference (none of 80 pods held 80 % "
             "for 2 min in a day: at most 0.037)"
         ),
     ] = 2.5
@@ -239,7 +245,7 @@ def says(g: Any, declared: Any, setting: Any) -> Any:
     if declared == codes.NONE:
         nats = length + on_line(level, setting["none_at"], setting["none"])
     else:
-        nats = (length + setting["level"]) * between(level, 0.5, 0.75)
+        nats = (length + setting["level"]) * between(level, setting["level_at"][0], setting["level_at"][1])
         if g["shape_w"] > enough:
             tensor = mean(g["tensor"], g["shape_w"])
             ratio = tensor / max(1e-9, mean(g["dram"], g["shape_w"]))

@@ -99,7 +99,7 @@ def nats(found: dict[str, Any], hopper: bool, declared: int, s: Settings) -> flo
     if declared == NONE:
         total = length + line(level, s.none_at, s.none)
     else:
-        total = (length + s.level) * ramp(level, 0.5, 0.75)
+        total = (length + s.level) * ramp(level, *s.level_at)
         if not sure["shape"]:
             total = min(total, s.load_only_cap)
         else:
