@@ -35,12 +35,12 @@ step = kernel.step
 # fact, the figure is set beside the nearest one that has been measured. 5.3 alone is a score of 50, 6.2 one of 70.
 TABLE = Table(
     looks=[
-        Fact("cpu", 0.9, "asks which processors there are", "T1082"),
-        Fact("memory", 0.5, "asks how much memory there is", "T1082"),
-        Fact("kernel", 0.7, "asks for kernel and distribution", "T1082"),
+        Fact("cpu", 1.6, "asks which processors there are", "T1082", 0.3),
+        Fact("memory", 0.6, "asks how much memory there is", "T1082"),
+        Fact("kernel", 1.0, "asks for kernel and distribution", "T1082"),
         Fact("people", 2.0, "asks who is logged in", "T1033"),
-        Fact("self", 0.5, "asks which user it is", "T1033"),
-        Fact("processes", 0.4, "lists processes", "T1057"),
+        Fact("self", 0.5, "asks which user it is", "T1033", 0.5),
+        Fact("processes", 0.5, "lists processes", "T1057", 0.4),
         Fact("network", 0.9, "lists network interfaces or sockets", "T1016"),
         Fact("hardware", 0.9, "lists devices", "T1082"),
         Fact("accounts", 1.0, "lists accounts or cron jobs", "T1087.001"),
@@ -49,20 +49,20 @@ TABLE = Table(
         Fact("uptime", 0.4, "asks for uptime, disks or mounts", "T1082"),
     ],
     acts=[
-        Fact("fetch_bare", 2.8, "fetches a file from a bare address", "T1105", 1.4),
-        Fact("fetch_legacy", 2.6, "fetches a file by tftp, ftpget or scp's far side", "T1105", 2.0),
+        Fact("fetch_bare", 3.4, "fetches a file from a bare address", "T1105", 1.6),
+        Fact("fetch_legacy", 3.4, "fetches a file by tftp, ftpget or scp's far side", "T1105", 2.0),
         Fact("fetch_named", 0.4, "fetches a program", "T1105", 0.2),
         Fact("executable", 0.7, "makes a file executable", "T1222.002", 0.4),
         Fact("run", 0.6, "runs a file of the working folder", "T1059.004"),
         Fact("run_scratch", 2.0, "runs a file from a scratch or hidden folder", "T1059.004", 2.0),
         Fact("fetch_run", 1.6, "runs what it fetched", "T1105", 0.8),
         Fact("pipe_run", 1.2, "runs text from the network as a program", "T1059.004", 0.8),
-        Fact("rove", 3.2, "looks for any folder it can write to", "T1083"),
+        Fact("rove", 4.4, "looks for any folder it can write to", "T1083"),
         Fact("tidy", 0.8, "deletes what it ran", "T1070.004", 0.8),
-        Fact("plant", 3.0, "puts a program where programs lie", "T1543", 1.8),
-        Fact("firewall", 3.6, "switches a firewall off", "T1562.004"),
+        Fact("plant", 3.4, "puts a program where programs lie", "T1543", 2.0),
+        Fact("firewall", 4.4, "switches a firewall off", "T1562.004"),
         Fact("hold", 1.2, "arranges to stay: cron, services, profiles", "T1053.003", 0.4),
-        Fact("account", 1.6, "makes or changes accounts", "T1136.001", 1.4),
+        Fact("account", 2.0, "makes or changes accounts", "T1136.001", 1.4),
         Fact("key", 5.8, "adds a key to authorized_keys", "T1098.004"),
         Fact("secrets", 2.8, "reads credentials", "T1552.001", 1.2),
         Fact("escape", 3.0, "reaches for the host outside its container", "T1611", 3.0),
@@ -80,10 +80,11 @@ class Settings(kernel.FactSettings, frozen=True):
     looks_wear: float = 0.25
     acts_wear: float = 0.05
     chain_first: int = TABLE.bits("fetch_bare", "fetch_legacy", "plant")
+    chain_weak: int = TABLE.bits("fetch_named")
     chain_then: int = TABLE.bits("executable")
     chain_last: int = TABLE.bits("run", "run_scratch", "fetch_run")
-    chain_two: float = 1.6
-    chain_three: float = 2.4
+    chain_two: float = 2.2
+    chain_three: float = 2.6
 
 
 def explain(why: Any) -> str:
@@ -154,10 +155,10 @@ def _socket_redirect(scene: _Scene, call: Call, target: str) -> None:
 # looking around
 
 
-def _look(name: str) -> Callable[[_Scene, int, Call], None]:
+def _look(name: str, nats: float | None = None) -> Callable[[_Scene, int, Call], None]:
     def reader(scene: _Scene, at: int, call: Call) -> None:
         if not call.remote:
-            scene.notes.add(name)
+            scene.notes.add(name, nats)
 
     return reader
 
@@ -165,6 +166,7 @@ def _look(name: str) -> Callable[[_Scene, int, Call], None]:
 _FILES: Final = (
     (re.compile(r"/proc/cpuinfo|/sys/devices/system/cpu"), "cpu"),
     (re.compile(r"/proc/meminfo"), "memory"),
+    (re.compile(r"/etc/(?:slackware|euleros|alpine|SuSE|oracle|enterprise|fedora|mandrake|gentoo|redhat)[-_](?:release|version)|/etc/slp\.reg|/etc/version$"), "appliance"),
     (re.compile(r"/proc/version|/etc/\S*(?:release|version)$|/etc/issue|/etc/\*release\*?"), "kernel"),
     (re.compile(r"/var/(?:run|log)/[uwb]tmp|/var/log/lastlog"), "people"),
     (re.compile(r"/etc/(?:passwd|group)$|/etc/crontab|/etc/cron\.|/var/spool/cron"), "accounts"),
@@ -174,12 +176,13 @@ _FILES: Final = (
     (re.compile(r"/tmp/(?:system|running)\.cfg|/etc/persistent|/etc/vmware/esx|/etc/config/|/mnt/mtd|/etc/asterisk"), "appliance"),
 )
 _SECRETS: Final = (
-    (re.compile(r"/etc/g?shadow(?:-|$)"), 3.8, "T1003.008"),
+    (re.compile(r"/etc/g?shadow(?:-|$)"), 4.4, "T1003.008"),
     (re.compile(r"\.aws/credentials|\.kube/config|\.docker/config\.json|\.config/gcloud|\.azure/|\.git-credentials|\.netrc$|\.pgpass"), 3.4, "T1552.001"),
     (re.compile(r"kubernetes\.io/serviceaccount"), 3.8, "T1528"),
     (re.compile(r"\.ssh/(?:id_\w+|\*)$|(?:^|/)id_(?:rsa|dsa|ecdsa|ed25519)$|\.pem$|/etc/ssh/ssh_host_\w+_key$"), 2.8, "T1552.004"),
     (re.compile(r"^/proc/(?:\d+|\*|\[\S+\S*)/environ$"), 3.4, "T1552.007"),
-    (re.compile(r"\.ssh/known_hosts|\.ssh/config$"), 1.2, "T1018"),
+    (re.compile(r"\.ssh/known_hosts"), 2.0, "T1018"),
+    (re.compile(r"\.ssh/config$"), 1.2, "T1552.004"),
     (re.compile(r"logins\.json|Login Data|\.keyring|wallet\.dat|keystore/UTC"), 3.4, "T1555"),
 )
 _ARCHITECTURE: Final = frozenset("/bin/echo /bin/ls /bin/sh /bin/cat /bin/busybox /bin/bash /proc/self/exe /usr/bin/echo".split())
@@ -206,7 +209,7 @@ def _reads(scene: _Scene, at: int, call: Call) -> None:
                 notes.add("secrets", nats, technique, f"reads {plain(word)}")
                 break
         if word in _ARCHITECTURE or word == "/bin/*":
-            notes.add("probe", 2.4, "T1082", f"reads the bytes of {plain(word)} to learn the architecture")
+            notes.add("probe", 3.8, "T1082", f"reads the bytes of {plain(word)} to learn the architecture")
         if word.startswith("/proc/1/root/"):
             notes.add("escape", 5.0, "T1611", "reads the host's files through /proc/1/root")
 
@@ -218,7 +221,7 @@ def _cat(scene: _Scene, at: int, call: Call) -> None:
 def _dd(scene: _Scene, at: int, call: Call) -> None:
     for word in call.argv[1:]:
         if word.startswith("if=") and (word[3:] in _ARCHITECTURE or base(word[3:]).startswith(".s")):
-            scene.notes.add("probe", 2.4, "T1082", "reads the first bytes of a program to learn the architecture")
+            scene.notes.add("probe", 3.8, "T1082", "reads the first bytes of a program to learn the architecture")
 
 
 def _id(scene: _Scene, at: int, call: Call) -> None:
@@ -247,6 +250,9 @@ def _service(scene: _Scene, at: int, call: Call) -> None:
 
 
 def _iptables(scene: _Scene, at: int, call: Call) -> None:
+    if "/init.d/" in call.argv[0]:
+        _service(scene, at, Call("service", ("service", call.name, *call.argv[1:])))
+        return
     options = parse(call.argv[1:], "AIDPtjpsdio", {"flush", "policy"})
     if options.has("F", "flush", "X") or options.first("P") and call.argv[-1] == "ACCEPT":
         scene.notes.add("firewall", words="empties the firewall's rules")
@@ -264,8 +270,15 @@ def _initd(scene: _Scene, at: int, call: Call) -> bool:
     return False
 
 
-def _nproc(name: str) -> Callable[[_Scene, int, Call], None]:
-    return _look(name)
+def _uname(scene: _Scene, at: int, call: Call) -> None:
+    letters = set("".join(word[1:] for word in call.argv[1:] if word[:1] == "-" and word[:2] != "--"))
+    if not call.remote:
+        scene.notes.add("kernel", 1.6 if len(letters) >= 4 else None)
+
+
+def _which(scene: _Scene, at: int, call: Call) -> None:
+    if any(word in ("ls", "ps", "netstat", "top") for word in call.argv[1:]):
+        scene.notes.add("probe", 1.6, "T1082", "checks whether basic programs are genuine")
 
 
 # fetching and running
@@ -298,10 +311,10 @@ def _fetches(scene: _Scene, at: int, call: Call) -> None:
             notes.add("fetch_bare", None if found.kept else 1.6, words=f"fetches {plain(path)} from the bare address {plain(host)}")
         elif _DROPS.search(host):
             notes.add("fetch_named", 1.8, "T1105", f"fetches {plain(path)} from {plain(host)}")
-        elif _PROGRAM.search(path) and found.kept:
-            notes.add("fetch_named", 0.9 if found.source.scheme != "https" else 0.4, "T1105", f"fetches {plain(path)}")
+        elif found.kept and (_PROGRAM.search(path) if found.source.scheme != "https" else _SCRIPT.search(path)):
+            notes.add("fetch_named", 1.8 if found.source.scheme != "https" else 0.4, "T1105", f"fetches {plain(path)}")
         elif _ARCHIVE.search(path) and found.kept:
-            notes.add("fetch_named", 0.6 if found.source.scheme != "https" else 0.2, "T1105", f"fetches {plain(path)}")
+            notes.add("fetch_named", 0.9 if found.source.scheme != "https" else 0.2, "T1105", f"fetches {plain(path)}")
 
 
 _ARCHIVE: Final = re.compile(r"\.(?:tgz|tar|tar\.\w+|zip|gz|bz2|xz|rar|7z|jpg|png|gif|txt|c)$")
@@ -309,9 +322,9 @@ _DROPS: Final = re.compile(
     r"(?:^|\.)(?:pastebin\.com|paste\.ee|hastebin\.com|ix\.io|transfer\.sh|temp\.sh|0x0\.st|termbin\.com|rentry\.co|file\.io"
     r"|anonfiles\.com|cdn\.discordapp\.com|onion|tor2web\.\w+|ngrok(?:-free)?\.(?:io|app))$"
 )
-_PROGRAM: Final = re.compile(
-    r"(?:\.(?:sh|pl|py|elf|bin|bash|run|x86|x86_64|i[3-6]86|mips|mpsl|mipsel|arm\w*|ppc|sh4|spc|m68k|arc)|/[\w-]{1,24})$"
-)
+_ENDINGS: Final = r"\.(?:sh|pl|py|elf|bin|bash|run|x86|x86_64|i[3-6]86|mips|mpsl|mipsel|arm\w*|ppc|sh4|spc|m68k|arc)"
+_SCRIPT: Final = re.compile(_ENDINGS + "$")
+_PROGRAM: Final = re.compile(rf"(?:{_ENDINGS}|/[\w-]{{1,24}})$")
 
 
 def _metadata(scene: _Scene, call: Call) -> None:
@@ -327,7 +340,7 @@ def _scp(scene: _Scene, at: int, call: Call) -> None:
     if options.has("t") and options.operands:
         place = options.operands[-1]
         deep = system(place) or hidden(place)
-        scene.notes.add("fetch_legacy", 3.6 if deep else 2.6, "T1105", f"takes a file in at {plain(place)} as scp's far side")
+        scene.notes.add("fetch_legacy", 3.8 if deep else 3.0, "T1105", f"takes a file in at {plain(place)} as scp's far side")
         scene.fetched[base(place)] = Fetch("scp", _NOWHERE, place)
     elif options.has("f"):
         scene.notes.add("fetch_legacy", 2.0, "T1041", "hands a file out as scp's far side")
@@ -371,7 +384,7 @@ def _runs(scene: _Scene, call: Call, path: str) -> None:
         notes.add("fetch_run", 2.6 if bare or found.tool in ("tftp", "ftpget", "scp") else 1.6 if found.source.scheme != "https" else 0.8,
                   words=f"runs {plain(name)}, which it fetched" + (f" from {plain(host)}" if host not in ("", "-") else ""))
     if scratch(path) or hidden(path):
-        notes.add("run_scratch", 2.6 if hidden(path) else None, words=f"runs {plain(path)}")
+        notes.add("run_scratch", 3.6 if hidden(path) else None, words=f"runs {plain(path)}")
     elif found is None and (path.startswith("./") or "/" not in path):
         notes.add("run", words=f"runs {plain(path)}")
 
@@ -413,7 +426,7 @@ def _pipe_run(scene: _Scene, feeder: Call) -> None:
         if inside(host):
             notes.add("pipe_run")
         elif bare_address(host):
-            notes.add("pipe_run", 4.0, words=f"runs what the bare address {plain(host)} answers")
+            notes.add("pipe_run", 5.0, words=f"runs what the bare address {plain(host)} answers")
         elif _DROPS.search(host):
             notes.add("pipe_run", 3.8, words=f"runs what {plain(host)} answers")
         elif found.source.scheme == "https":
@@ -457,7 +470,8 @@ _ASKED: Final = tuple((word,) for word in ("system", "version", "interfaces", "i
 
 def _enable(scene: _Scene, at: int, call: Call) -> None:
     if len(call.argv) == 1 and len(scene.script.calls) <= 2:
-        scene.notes.add("appliance", words="types a device's command to get a shell")
+        fact = "appliance" if call.name == "enable" else "probe"
+        scene.notes.add(fact, 2.2, words="types a device's command to get a shell")
 
 
 def _busybox(scene: _Scene, at: int, call: Call) -> None:
@@ -526,7 +540,7 @@ def _write(scene: _Scene, write: Write) -> None:
     elif path == "/etc/hosts.deny" or path == "/etc/resolv.conf":
         notes.add("hold", 1.4, "T1565.001", f"writes {plain(path)}")
     elif write.typed and (scratch(path) or system(path) or hidden(path)):
-        notes.add("plant", 2.8 if system(path) or hidden(path) else 1.8, "T1105", f"puts what is typed in into {plain(path)}")
+        notes.add("plant", 3.4 if system(path) or hidden(path) else 2.0, "T1105", f"puts what is typed in into {plain(path)}")
         scene.fetched[base(path)] = Fetch("typed", _NOWHERE, path)
     elif call.name in ("cp", "mv", "install") and path.startswith(("/usr/bin/", "/bin/", "/usr/sbin/", "/sbin/", "/lib/", "/usr/lib/")):
         came = [w for w in call.argv[1:-1] if scratch(w) or hidden(w) or base(w) in scene.fetched]
@@ -562,13 +576,18 @@ def _useradd(scene: _Scene, at: int, call: Call) -> None:
         scene.notes.add("account", words="makes an account")
 
 
+def _su(scene: _Scene, at: int, call: Call) -> None:
+    if len(call.argv) == 1 or call.argv[1:] in (("-",), ("root",), ("-", "root"), ("-l",)):
+        scene.notes.add("self", 0.7, "T1548.003", "wants to be root")
+
+
 def _passwd(scene: _Scene, at: int, call: Call) -> None:
     fed = call.pipe_in is not None or call.stdin is not None
-    scene.notes.add("account", 3.4 if fed else 1.8, "T1098", "changes a password")
+    scene.notes.add("account", 4.4 if fed else 2.4, "T1098", "changes a password")
 
 
 def _chpasswd(scene: _Scene, at: int, call: Call) -> None:
-    scene.notes.add("account", 3.4, "T1098", "changes passwords")
+    scene.notes.add("account", 4.4, "T1098", "changes passwords")
 
 
 def _usermod(scene: _Scene, at: int, call: Call) -> None:
@@ -576,8 +595,8 @@ def _usermod(scene: _Scene, at: int, call: Call) -> None:
 
 
 def _chattr(scene: _Scene, at: int, call: Call) -> None:
-    sensitive = any(re.search(r"\.ssh|authorized_keys|/etc/(?:passwd|shadow|cron|ld\.so)|crontab|/spool/cron", word) for word in call.argv[1:])
-    scene.notes.add("account", 4.4 if sensitive else 2.2, "T1222.002", "changes a file's immutable mark")
+    sensitive = any(re.search(r"\.ssh|authorized_keys|/etc/(?:passwd|shadow|cron|ld\.so)|crontab|/spool/cron|/usr/bin/|/bin/", word) for word in call.argv[1:])
+    scene.notes.add("account", 4.4 if sensitive else 2.6, "T1222.002", "changes a file's immutable mark")
 
 
 def _ssh_keygen(scene: _Scene, at: int, call: Call) -> None:
@@ -591,6 +610,9 @@ def _chkconfig(scene: _Scene, at: int, call: Call) -> None:
 
 def _kill(scene: _Scene, at: int, call: Call) -> None:
     text = " ".join(call.argv[1:])
+    for other in scene.script.calls[max(0, at - 6) : at]:
+        if other.name in ("pgrep", "grep", "pidof", "egrep"):
+            text += " " + " ".join(other.argv[1:])
     if _RIVALS.search(text):
         scene.notes.add("probe", 4.4, "T1489", "ends other people's miners")
     elif text == "-9 -1":
@@ -621,10 +643,21 @@ def _grep(scene: _Scene, at: int, call: Call) -> None:
     if feeder is None:
         return
     operands = parse(call.argv[1:], "emABCf").operands or [""]
+    for names, pattern, fact, nats in _PROFILES:
+        if (feeder.name in names or feeder.name == "cat" and names[0] in feeder.argv) and re.search(pattern, operands[0]):
+            scene.notes.add(fact, nats)
     if feeder.name in ("env", "printenv", "set") and re.search(r"(?i)key|token|secret|passw|cred|aws", operands[0]):
         scene.notes.add("secrets", words="looks for secrets in the environment")
     if feeder.name in ("ps", "pgrep") and re.search(r"(?i)\bminer|xmrig|\[Mm\]iner", operands[0]):
         scene.notes.add("probe", 4.0, "T1057", "looks for miners among the processes")
+
+
+# Picking the names of processors and cards out, as programs do that report what a machine is good for.
+_PROFILES: Final = (
+    (("/proc/cpuinfo", "lscpu"), r"(?i)\b(?:name|model)\b", "cpu", 2.4),
+    (("/proc/meminfo", "free"), r"\bMem", "memory", 1.3),
+    (("lspci", "nvidia-smi"), r"(?i)vga|nvidia|product|attached|3d", "hardware", 2.0),
+)
 
 
 def _docker(scene: _Scene, at: int, call: Call) -> None:
@@ -736,16 +769,22 @@ _OTHER_SHELLS: Final = {
 }
 
 _BY_NAME: dict[str, Callable[[_Scene, int, Call], None]] = {
-    **{name: _look("cpu") for name in ("lscpu", "nproc", "cpuid")},
+    **{name: _look("cpu") for name in ("cpuid",)},
+    "lscpu": _look("cpu", 1.0),
+    "nproc": _look("cpu", 0.3),
+    "top": _look("processes", 0.8),
+    "htop": _look("processes", 0.8),
+    "uname": _uname,
     **{name: _look("memory") for name in ("free", "vmstat")},
-    **{name: _look("kernel") for name in ("uname", "lsb_release", "hostnamectl", "arch", "sw_vers")},
+    **{name: _look("kernel") for name in ("lsb_release", "hostnamectl", "arch", "sw_vers")},
     **{name: _look("people") for name in ("w", "who", "last", "lastlog", "lastb", "users", "finger")},
     **{name: _look("self") for name in ("id", "whoami", "groups")},
-    **{name: _look("processes") for name in ("ps", "top", "htop", "pstree", "pgrep")},
+    **{name: _look("processes") for name in ("ps", "pstree")},
     **{name: _look("network") for name in ("ifconfig", "netstat", "ss", "arp", "route")},
     **{name: _look("hardware") for name in ("lspci", "lsusb", "lshw", "dmidecode", "dmesg", "nvidia-smi", "systemd-detect-virt", "lsblk")},
     **{name: _look("uptime") for name in ("uptime", "df")},
     "history": _look("history"),
+    **dict.fromkeys(("which", "whereis"), _which),
     **{name: _reads for name in ("cat", "head", "tail", "less", "more", "strings", "hexdump", "xxd", "od", "cp", "tac", "nl", "base64", "tar", "zip", "gzip", "vi", "vim", "nano", "scp_")},
     **{name: _grep for name in ("grep", "egrep", "fgrep", "awk", "gawk", "sed", "rg")},
     "dd": _dd,
@@ -763,6 +802,7 @@ _BY_NAME: dict[str, Callable[[_Scene, int, Call], None]] = {
     "system": _enable,
     "linuxshell": _enable,
     "cd": _cd,
+    "su": _su,
     "rm": _rm,
     "systemctl": _systemctl,
     "service": _service,

@@ -34,18 +34,18 @@ step = kernel.step
 TABLE = Table(
     looks=[
         Fact("prepare", 1.4, "sets the machine up as miners need it", "T1496.001"),
-        Fact("pool_name", 1.4, "names a host that is called like a pool", "T1496.001"),
+        Fact("pool_name", 1.4, "names a host that is called like a pool", "T1496.001", 1.4),
         Fact("endpoint", 1.0, "gives a program a host and port as miners take them", "T1496.001"),
-        Fact("unpack", 1.2, "unpacks or builds a miner", "T1496.001"),
+        Fact("unpack", 1.4, "unpacks or builds a miner", "T1496.001"),
     ],
     acts=[
         Fact("start", 7.0, "starts a miner", "T1496.001"),
-        Fact("form", 6.4, "starts a program with a pool and a wallet", "T1496.001"),
+        Fact("form", 6.4, "starts a program with a pool and a wallet", "T1496.001", 4.2),
         Fact("url", 6.4, "gives a program the address of a pool", "T1496.001"),
-        Fact("option", 3.6, "gives a program options that miners have", "T1496.001"),
-        Fact("wallet", 3.6, "gives a program a wallet", "T1496.001"),
-        Fact("config", 6.2, "writes a miner's configuration", "T1496.001"),
-        Fact("fetch", 4.0, "fetches a miner", "T1105"),
+        Fact("option", 3.6, "gives a program options that miners have", "T1496.001", 3.6),
+        Fact("wallet", 3.6, "gives a program a wallet", "T1496.001", 3.6),
+        Fact("config", 6.2, "writes a miner's configuration", "T1496.001", 5.6),
+        Fact("fetch", 5.0, "fetches a miner", "T1105", 3.0),
         Fact("ready", 3.4, "makes a miner executable", "T1496.001"),
         Fact("talk", 6.0, "speaks to a pool from a program of its own", "T1496.001"),
     ],
@@ -68,17 +68,18 @@ def explain(why: Any) -> str:
 
 
 _MINERS: Final = re.compile(
-    r"(?i)(?:m-)?(?:xmrig(?:cc|d|-cuda|-amd|-nvidia|-proxy|-mo|miner|daemon)?|xmr-stak(?:-\w+)?|cpuminer(?:-\w+)*|minerd(?:32|64)?"
-    r"|ccminer(?:-\w+)?|cgminer|bfgminer|sgminer|ethminer|claymore|ethdcrminer(?:64)?|phoenixminer|t-rex|lolminer"
-    r"|gminer|nbminer|teamredminer|trm|srbminer(?:-multi)?|bzminer|rigel|onezerominer|wildrig(?:-multi)?|nanominer"
-    r"|minergate(?:-cli)?|minergate_\w+|nheqminer|ewbf\w*|dstm|cryptodredge|kawpowminer|verthashminer|tt-miner|z-enemy|"
-    r"nicehash\w*|randomx-benchmark-miner|cnrig|hellminer|astrominer|dero-miner(?:-\w+)?|deroplus|xmrminer|moneroocean\w*"
-    r"|kryptex\w*|honeyminer|cudo(?:miner)?|unmineable\w*|hashvault\w*|qubminer|qli-client|spectre-miner|tnn-miner|iron-miner"
-    r"|kaspa-miner|bminer|poclbm|diablominer|cudaminer|multiminer|excavator|xptminer|primeminer|pooler-cpuminer)"
-    r"(?:[-_.]?(?:v?\d[\w.]*|linux\w*|static|x64|x86_64|amd64|arm\w*|cuda\d*|gpu|cpu|sse\d?|avx2?|zen\d?|mo|notls|musl|bionic|jammy"
-    r"|focal|multi|main|miner|exe))*"
+    r"(?i)(?:m-)?(?:xmrig\w*|xmr-stak|cpuminer|minerd(?:32|64)?|ccminer|cgminer|bfgminer|sgminer|ethminer|claymore"
+    r"|ethdcrminer(?:64)?|phoenixminer|lolminer|gminer|nbminer|teamredminer|srbminer|bzminer|onezerominer|wildrig|nanominer"
+    r"|minergate\w*|nheqminer|ewbf\w*|cryptodredge|kawpowminer|verthashminer|tt-miner|z-enemy|nicehash\w*|cnrig|hellminer"
+    r"|astrominer|dero-miner|deroplus|xmrminer|moneroocean\w*|kryptex\w*|honeyminer|cudominer|unmineable\w*|hashvault\w*"
+    r"|qubminer|qli-client|spectre-miner|tnn-miner|iron-miner|kaspa-miner|bminer|poclbm|diablominer|cudaminer|multiminer"
+    r"|xptminer|primeminer|pooler-cpuminer|wolf-cpuminer|ariocppminer|sugarmaker|monero-miner|yam-miner)"
+    r"(?:[-_.+][\w.+-]*)?"
 )
-_SHORT: Final = frozenset(("trm", "excavator", "claymore", "dstm", "cudo"))
+_OTHER_THINGS: Final = re.compile(r"(?i)doc|book|export|dashboard|monitor|wiki|api|website|detect|rule|yara|\.(?:md|html?|py|txt|c|cpp|h|rs|js)$")
+_AMBIGUOUS: Final = re.compile(
+    r"(?i)(?:t-rex|rigel|trm|excavator|dstm|cudo|teamred|xmr|stak)(?:[-_.]?(?:v?\d[\w.]*|linux|x64|x86_64|cuda\d*|gpu|static|miner))*"
+)
 _STRATUM: Final = re.compile(r"(?i)(?:stratum[12]?|ethproxy|daemon|nicehash|ethstratum|eth|etchash)(?:\+\w+)?://[\w.\[\]-]+(?::\d+)?")
 _STRATUM_SURE: Final = re.compile(r"(?i)(?:stratum[12]?(?:\+(?:tcp|ssl|tls|tcps|udp|http))?|ethproxy\+\w+|ethstratum\+?\w*|daemon\+http)://[^\s'\"]{4,}")
 _ENDPOINT: Final = re.compile(r"(?:\w+(?:\+\w+)?://)?(?:[\w-]+(?:\.[\w-]+)+|localhost|\[[0-9a-fA-F:]+\]):\d{2,5}(?:/\S*)?")
@@ -149,7 +150,13 @@ def named(name: str) -> bool:
         >>> [named(n) for n in ("xmrig", "xmrig-6.21.0-linux-static-x64", "t-rex", "xmrig-docs", "miner")]
         [True, True, True, False, False]
     """
-    return _MINERS.fullmatch(name.removesuffix(".exe").removesuffix(".tar.gz").removesuffix(".zip")) is not None
+    name = _PACKED.sub("", name)
+    if _AMBIGUOUS.fullmatch(name):
+        return True
+    return _MINERS.fullmatch(name) is not None and _OTHER_THINGS.search(name) is None
+
+
+_PACKED: Final = re.compile(r"(?:\.(?:exe|tar|tgz|gz|xz|bz2|zip|7z|deb|rpm|git|AppImage))+$")
 
 
 def _asked_only(call: Call) -> bool:
@@ -159,7 +166,7 @@ def _asked_only(call: Call) -> bool:
 def _program(notes: Notes, call: Call) -> None:
     argv = call.argv
     name = call.name
-    if named(name) and not (name.lower() in _SHORT and len(argv) < 3):
+    if named(name) and not (_AMBIGUOUS.fullmatch(name) and len(argv) < 3):
         if not _asked_only(call):
             pool = next((w for w in argv[1:] if _ENDPOINT.fullmatch(w)), "")
             notes.add("start", words=f"starts the miner {plain(name)}" + (f" for {plain(pool)}" if pool else ""))
@@ -225,24 +232,31 @@ def _ssh(notes: Notes, call: Call) -> None:
 def _fetches(notes: Notes, call: Call) -> None:
     for found in fetch(call):
         parts = [p for p in found.source.path.split("/") if p]
-        if any(named(p) or named(re.sub(r"-\d.*", "", p)) for p in parts[-4:]) and not parts[-1].endswith((".md", ".html", ".py", ".txt", ".json", ".cpp", ".h", ".c")):
-            notes.add("fetch", words=f"fetches the miner {plain(parts[-1])}")
-        elif named(base(found.kept)) or re.search(r"setup_(?:moneroocean|c3pool)_miner|hashfish|/xmr(?:ig)?\.sh$", found.source.path):
-            notes.add("fetch", words=f"fetches the miner {plain(base(found.kept) or parts[-1])}")
+        kept = base(found.kept)
+        if any(map(named, [kept, *parts[-4:]])) and not _OTHER_THINGS.search(parts[-1] if parts else ""):
+            notes.add("fetch", words=f"fetches the miner {plain(kept or parts[-1])}")
+        elif _MINERS.fullmatch(found.source.host.removeprefix("www.").partition(".")[0]) and "download" in found.source.path:
+            notes.add("fetch", words=f"fetches a miner from {plain(found.source.host)}")
+        elif _CALLED_MINER.fullmatch(_PACKED.sub("", base(found.source.path))) or _INSTALL_MINER.search(found.source.path):
+            notes.add("fetch", 3.0, words=f"fetches {plain(base(found.source.path))}")
     if any(_STRATUM_SURE.match(w) for w in call.argv[1:]):
         notes.add("endpoint")
+
+
+_CALLED_MINER: Final = re.compile(r"(?i)(?:[\w-]*[-_])?(?:cpu|gpu|xmr|eth|btc|coin|cuda|crypto|lmr)?-?miner[sdn]?(?:32|64|[-_][\w.]+)?")
+_INSTALL_MINER: Final = re.compile(r"(?i)setup_(?:moneroocean|c3pool)_miner|hashfish|/xmr(?:ig)?\.sh$")
 
 
 def _git(notes: Notes, call: Call) -> None:
     words = [w for w in call.argv[1:] if w[:1] != "-"]
     if words[:1] == ["clone"] and len(words) > 1 and named(base(words[1].removesuffix(".git"))):
-        notes.add("fetch", 3.4, words=f"fetches the miner {plain(base(words[1]))}")
+        notes.add("fetch", 4.2, words=f"fetches the miner {plain(base(words[1]))}")
 
 
 def _installer(notes: Notes, call: Call) -> None:
     words = [w for w in call.argv[1:] if w[:1] != "-"]
     if len(words) > 1 and words[0] in ("install", "add", "-S", "i") and any(named(w) for w in words[1:]):
-        notes.add("fetch", 3.4, words="installs a miner")
+        notes.add("fetch", 4.2, words="installs a miner")
 
 
 def _docker(notes: Notes, call: Call) -> None:
@@ -265,7 +279,7 @@ def _chmod(notes: Notes, call: Call) -> None:
 
 def _tar(notes: Notes, call: Call) -> None:
     for word in call.argv[1:]:
-        if word[:1] != "-" and re.search(r"\.(?:tar|tgz|gz|zip|xz|bz2|7z)", word) and named(re.sub(r"-\d.*|\.(?:tar|tgz|zip).*", "", base(word))):
+        if word[:1] != "-" and _PACKED.search(word) and named(base(word)):
             notes.add("unpack")
 
 
@@ -326,7 +340,7 @@ _BY_NAME: dict[str, Callable[[Notes, Call], None]] = {
     **dict.fromkeys(("ssh", "autossh", "plink", "socat"), _ssh),
     **dict.fromkeys(_INSTALLERS, _installer),
     **dict.fromkeys(("docker", "podman", "nerdctl"), _docker),
-    **dict.fromkeys(("tar", "unzip", "7z"), _tar),
+    **dict.fromkeys(("tar", "unzip", "7z", "dpkg", "rpm"), _tar),
     "git": _git,
     "chmod": _chmod,
     "cd": _cd,

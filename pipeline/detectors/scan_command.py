@@ -33,18 +33,18 @@ step = kernel.step
 # hosts); one host with a scanner is what people do who look after it, so it stands below 5.3, a score of 50.
 TABLE = Table(
     looks=[
-        Fact("install", 0.9, "fetches or installs a scanner", "T1046"),
-        Fact("own_host", 0.8, "scans this machine", "T1046"),
+        Fact("install", 0.9, "fetches or installs a scanner", "T1046", 0.9),
+        Fact("own_host", 0.8, "scans this machine", "T1046", 0.8),
         Fact("few", 1.2, "tries a few hosts or ports in a loop", "T1046"),
         Fact("shares", 1.4, "asks for shares or services of a host", "T1135"),
     ],
     acts=[
-        Fact("sweep", 6.6, "tries many hosts", "T1018"),
-        Fact("ports", 6.4, "tries many ports of a host", "T1046"),
-        Fact("several", 3.0, "tries several hosts or ports", "T1046"),
+        Fact("sweep", 6.6, "tries many hosts", "T1018", 6.2),
+        Fact("ports", 6.4, "tries many ports of a host", "T1046", 5.8),
+        Fact("several", 3.0, "tries several hosts or ports", "T1046", 3.0),
         Fact("one_host", 4.4, "scans one host", "T1046"),
-        Fact("list", 3.4, "tries the hosts of a list", "T1018"),
-        Fact("guess", 6.6, "guesses passwords", "T1110"),
+        Fact("list", 3.4, "tries the hosts of a list", "T1018", 1.8),
+        Fact("guess", 6.6, "guesses passwords", "T1110", 5.0),
         Fact("vulnerable", 5.4, "searches a host for weaknesses", "T1595.002"),
         Fact("directories", 3.6, "guesses names on a web server", "T1595.003"),
         Fact("names", 3.4, "guesses names in a domain", "T1590.002"),

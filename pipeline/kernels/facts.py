@@ -77,6 +77,7 @@ class FactSettings(msgspec.Struct, frozen=True):
     looks_wear: Annotated[float, Meta(description="nats that an ordinary command takes from looks", ge=0)] = 0.2
     acts_wear: Annotated[float, Meta(description="nats that an ordinary command takes from acts", ge=0)] = 0.02
     chain_first: Annotated[int, Meta(description="bits of the facts that may begin a chain (a file is brought in)")] = 0
+    chain_weak: Annotated[int, Meta(description="bits of facts that may begin a chain and count half")] = 0
     chain_then: Annotated[int, Meta(description="bits of the facts that may go on with it (it is made executable)")] = 0
     chain_last: Annotated[int, Meta(description="bits of the facts that may end it (something is run)")] = 0
     chain_two: Annotated[float, Meta(description="nats more when a beginning and an end came together", ge=0)] = 0.0
@@ -114,6 +115,7 @@ def step(
     looks_wear = settings[0]["looks_wear"]
     acts_wear = settings[0]["acts_wear"]
     first = settings[0]["chain_first"]
+    weak = settings[0]["chain_weak"]
     then = settings[0]["chain_then"]
     last = settings[0]["chain_last"]
     for i in range(ts.size):
@@ -162,8 +164,10 @@ def step(
             state[a]["excess"] = max(state[a]["excess"], beyond)
         state[a]["now"] = np.int64(state[a]["now"]) | facts
         seen |= facts
-        if facts & (first | then | last) and seen & first and seen & last:
+        if facts & (first | weak | then | last) and seen & (first | weak) and seen & last:
             more = settings[0]["chain_three"] if seen & then else settings[0]["chain_two"]
+            if not seen & first:
+                more *= 0.5
             state[a]["chain"] = max(state[a]["chain"], more)
         total = state[a]["looks"] + state[a]["acts"] + state[a]["excess"] + state[a]["chain"]
         strength[i] = min(cap, max(total, weight[i]))
