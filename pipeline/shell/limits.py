@@ -24,13 +24,13 @@ class Limits(msgspec.Struct, frozen=True):
     text: Annotated[
         int, Meta(description="characters of one text that are parsed; of a longer one its head and tail are", gt=0)
     ] = 32_768
-    parsed: Annotated[int, Meta(description="characters parsed in all, nested texts included", gt=0)] = 65_536
+    parsed: Annotated[int, Meta(description="characters parsed in all, nested texts included", gt=0)] = 49_152
     part: Annotated[int, Meta(description="characters from which a text is parsed in parts", gt=0)] = 2_048
     marks: Annotated[
         int, Meta(description="brackets, pipes and the like in one part: errors cost their square to parse", gt=0)
-    ] = 600
-    all_marks: Annotated[int, Meta(description="brackets, pipes and the like parsed in all", gt=0)] = 4_000
-    steps: Annotated[int, Meta(description="syntax nodes walked, about 3 us each", gt=0)] = 12_000
+    ] = 400
+    all_marks: Annotated[int, Meta(description="brackets, pipes and the like parsed in all", gt=0)] = 3_000
+    steps: Annotated[int, Meta(description="syntax nodes walked, about 3 us each", gt=0)] = 8_000
     calls: Annotated[int, Meta(description="calls listed", gt=0)] = 512
     depth: Annotated[int, Meta(description="nesting of statements, substitutions and texts; bounds the stack", gt=0)] = 40
     words: Annotated[int, Meta(description="words that one word may become by {a,b} or splitting", gt=0)] = 512
@@ -60,9 +60,14 @@ class Budget:
         self._marks = limits.all_marks
         self._expanded = limits.expanded
 
-    def step(self) -> bool:
-        """Take one node; False when none is left."""
-        self._steps -= 1
+    @property
+    def done(self) -> bool:
+        """Whether nothing more can be found: no steps or no calls are left."""
+        return self._steps < 0 or self._calls < 0
+
+    def step(self, size: int = 1) -> bool:
+        """Take one node, or more; False when none is left."""
+        self._steps -= size
         return self._hold(self._steps >= 0)
 
     def call(self) -> bool:

@@ -18,6 +18,9 @@ RESERVED = frozenset(
      ")", "[[", "]]", "time", "function", "select"]
 )  # fmt: skip
 _TRIES = 6
+_TRIES_LONG = 2
+_LONG = 1_024
+"""Characters from which fewer repairs are tried: each costs a parse of a text that is slow to parse."""
 _CUT = re.compile(r"'[^']*'|\"(?:[^\"\\]|\\.)*\"|\\.|(\n|;+|&&|\|\||\|&?|(?<![<>&])&(?![>&]))", re.DOTALL)
 _LEADING = re.compile(r"(?:\s*(?:if|then|else|elif|while|until|do|[{(!])(?=[\s(]|$))+")
 _LONE = re.compile(r"\s*(?:fi|done|esac|[})]|then|do|else|\{|\()\s*\Z")
@@ -35,7 +38,7 @@ def mended(ready: Outline, broken: Source) -> Source:
     """
     text = ready.text
     best, fewest = broken, _damage(broken)
-    for attempt in range(_TRIES):
+    for _ in range(_TRIES if len(text) < _LONG else _TRIES_LONG):
         again = outline(text, mend=True)
         places = [*again.open_quotes, *again.stray]
         if not places:

@@ -35,6 +35,10 @@ _DELIMITER = re.compile(r"[ \t]*((?:'[^'\n]*'|\"[^\"\n]*\"|\\.|[^\s;&|<>()'\"\\`
 _DESCRIPTOR = re.compile(r"(?<![^\s;&|(])\{[A-Za-z_]\w*\}(?=[<>])")
 
 
+_LONGEST_SUM = 500
+"""Characters within which ``((`` must close to be arithmetic."""
+
+
 class Body(NamedTuple):
     """The text of a here-document."""
 
@@ -158,7 +162,7 @@ class _Pass:
         elif token in ("$(", "("):
             self.stack.append(("(", start))
         elif token in ("$((", "(("):
-            closes = self.text.find("))", end)
+            closes = self.text.find("))", end, end + _LONGEST_SUM)
             if closes < 0 or ";" in self.text[end:closes] and token == "((" and not self.text[:start].endswith("for "):
                 self.stack += [("(", start), ("(", start + len(token) - 1)]
             else:

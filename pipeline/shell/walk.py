@@ -127,6 +127,9 @@ class Walk(Runner):
             return self.plain(simple, scope, context._replace(depth=context.depth + 2))
         out: list[Text | None] = []
         for ready in self.ready(text):
+            if self.budget.done:
+                self.budget.spent = True
+                break
             source = self.parsed(ready, context)
             if source is not None:
                 out.append(self.statement(source.root, source, scope, context._replace(depth=context.depth + 1)))
@@ -207,7 +210,7 @@ class Walk(Runner):
 
     def statement(self, node: Node, source: Source, scope: Scope, context: Context) -> Text | None:
         """Walk one statement; what it prints, where known."""
-        if not self.budget.step() or not self.budget.deeper(context.depth):
+        if self.budget.done or not self.budget.step() or not self.budget.deeper(context.depth):
             return None
         handler = _HANDLERS.get(node.type)
         self.context = context
@@ -702,12 +705,13 @@ class Walk(Runner):
         """A simple command with its words resolved."""
         stdin, feed = (found.stdin, found.feeder) if found.replaced else (context.stdin, context.feed)
         redirects = (*context.redirects, *found.redirects)
+        self.budget.step(len(fields) // 8)
         if not fields:
             if env or found.redirects:
                 self.add(Call("", (), env, redirects), context)
             return self.write(found.redirects, _SILENT, scope, context)
         name, passed = self.name_of(fields)
-        if feed is None:
+        if feed is None and any(field.feeder is not None for field in fields):
             feed = self.feeder_of(name, fields)
         index = len(self.calls)
         call = Call(
@@ -730,13 +734,14 @@ class Walk(Runner):
         """The name of the program, and what was looked through to know it."""
         first = fields[0]
         text = first.text if first.known else first.bare
-        via = tuple(name for name in first.via)
+        via = first.via
         if first.glob:
             resolved = globs.program(text)
             if resolved != text:
                 text, via = resolved, (*via, "glob")
         for field in fields[1:]:
-            via = join_via(via, tuple(name for name in field.via if name not in _LOUD_VIA or name == "ifs"))
+            if field.via:
+                via = join_via(via, tuple(name for name in field.via if name not in _LOUD_VIA or name == "ifs"))
         name = posixpath.basename(text.rstrip("/")) if text.strip("/") else text
         lower = name.lower()
         return (lower if lower.endswith((".exe", ".bat", ".cmd", ".com")) else name), via
@@ -752,7 +757,7 @@ class Walk(Runner):
     ) -> Text | None:
         """Walk what is inside a command: a function, an alias, another command, a program."""
         deeper = context._replace(depth=context.depth + 1)
-        if not self.budget.deeper(deeper.depth):
+        if self.budget.done or not self.budget.deeper(deeper.depth):
             return None
         if name in scope.functions:
             arguments = tuple(field.text for field in fields[1:])

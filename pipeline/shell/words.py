@@ -76,11 +76,11 @@ class Words:
 
     def fields(self, node: Node) -> tuple[list[Field], int]:
         """The words that one written word becomes, and how many there would be without limits."""
-        self.budget.step()
         if node.type == "word" or node.type == "number":
             text = self.source.of(node)
             if _SIMPLE.match(text):
                 return [Field(text)], 1
+        self.budget.step()
         pieces = self.pieces(node)
         alone = len(pieces) == 1
         pieces = [self.silent(piece, alone) for piece in pieces]
