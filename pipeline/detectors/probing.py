@@ -204,25 +204,21 @@ def known(state: Any, which: int, name: np.uint64, ts: np.int64, forget: np.int6
 
 
 @kernel
-def outcome_of(flow: Flow, i: int) -> tuple[int, bool]:
-    """How a contact went, and whether only its counters say so."""
-    said, tcp = flow.outcome[i], flow.proto[i] == codes.TCP
+def outcome_of(
+    said: int, tcp: bool, header: float, out: float, back: float, out_bytes: float, back_bytes: float
+) -> tuple[int, bool]:
+    """How a contact went, and whether only its counters say so; `header` is what IPv6 adds to a packet, 0 or 20."""
     if said == codes.REJECTED or said == codes.UNANSWERED or said == codes.BLOCKED:
         return FAILED, False
-    v6 = 0.0 if flow.src_hi[i] == NONE and flow.src_lo[i] >> HALF == V4_LOW else 20.0
-    out, back = flow.src_pkts[i], flow.dst_pkts[i]
+    bare = tcp and out_bytes <= (OPENING + header) * out
     if said != codes.ESTABLISHED:
-        if back == 0.0 or flow.dst_bytes[i] == 0.0:
+        if back == 0.0 or back_bytes == 0.0:
             return FAILED, True
-        if tcp and out <= 2.0 and back == 1.0 and flow.dst_bytes[i] <= RESET + v6:
+        if tcp and out <= 2.0 and back == 1.0 and back_bytes <= RESET + header:
             return FAILED, True
-        if not (back > 0.0 or flow.dst_bytes[i] > 0.0 or out > 3.0):
-            if tcp and flow.src_bytes[i] <= (OPENING + v6) * out:
-                return SILENT, True
-            return BLIND, False
-    if tcp and flow.src_bytes[i] <= (OPENING + v6) * out:
-        return SILENT, False
-    return TALKED, False
+        if not (back > 0.0 or back_bytes > 0.0 or out > 3.0):
+            return (SILENT, True) if bare else (BLIND, False)
+    return (SILENT if bare else TALKED), False
 
 
 @kernel
@@ -250,13 +246,17 @@ def step(
         target = named(hi, lo, np.int64((np.int64(port) << 8) | proto))
         if holds(own["now"][TALKED_SET], target):
             continue
-        how, hinted = outcome_of(flow, i)
+        v4 = flow.src_hi[i] == NONE and flow.src_lo[i] >> HALF == V4_LOW
+        how, hinted = outcome_of(
+            flow.outcome[i], proto == codes.TCP, 0.0 if v4 else 20.0,
+            flow.src_pkts[i], flow.dst_pkts[i], flow.src_bytes[i], flow.dst_bytes[i],
+        )  # fmt: skip
         if how == TALKED and proto == codes.ICMP and place[i] == codes.INTERNAL:
             continue
-        if how == FAILED:
-            if holds(own["past"][TALKED_SET], target) or known(own, FAILED_SET, target, ts[i], forget):
-                continue
-        elif known(own, TALKED_SET, target, ts[i], forget):
+        if how == FAILED and holds(own["past"][TALKED_SET], target):
+            continue
+        which = FAILED_SET if how == FAILED else TALKED_SET
+        if known(own, which, target, ts[i], forget):
             continue
 
         if own["started"] == 0:
@@ -285,28 +285,19 @@ def step(
             continue
 
         host = named(hi, lo, np.int64(HOST + walk))
+        met = known(own, which, host, ts[i], forget)
+        counted = met or holds(own["now"][1 - which], host)
         if how != FAILED:
-            met = known(own, TALKED_SET, host, ts[i], forget)
-            counted = met or holds(own["now"][FAILED_SET], host)
-            nats = settings[0]["silent"][walk] if how == SILENT else settings[0]["blind"][walk]
-            if met:
-                nats = 0.0
-        else:
-            met = known(own, FAILED_SET, host, ts[i], forget)
-            counted = met or holds(own["now"][TALKED_SET], host)
-            if met:
-                if proto != codes.TCP:
-                    nats = settings[0]["further_udp"][walk]
-                elif port < 1024:
-                    nats = settings[0]["further_low"][walk]
-                else:
-                    nats = settings[0]["further_high"][walk]
-            elif proto == codes.TCP:
+            nats = 0.0 if met else settings[0]["silent"][walk] if how == SILENT else settings[0]["blind"][walk]
+        elif proto == codes.TCP:
+            if not met:
                 nats = settings[0]["failed_tcp"][walk]
-            elif proto == codes.ICMP:
-                nats = settings[0]["failed_icmp"][walk]
             else:
-                nats = settings[0]["failed_udp"][walk]
+                nats = settings[0]["further_low"][walk] if port < 1024 else settings[0]["further_high"][walk]
+        elif met:
+            nats = settings[0]["further_udp"][walk]
+        else:
+            nats = settings[0]["failed_icmp"][walk] if proto == codes.ICMP else settings[0]["failed_udp"][walk]
         if walk == OUTSIDE:
             nats *= settings[0]["company"] / (settings[0]["company"] + own["company"])
         if hinted:
