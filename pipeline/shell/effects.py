@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 from pipeline.shell.scope import Scope
 from pipeline.shell.values import Field, Text
 
 __all__ = ["apply"]
+
+_PROGRAM = re.compile(r"/(?:usr/)?(?:local/)?s?bin/[\w.+-]+\Z")
 
 
 def apply(name: str, words: list[Field], stdin: Text | None, out: Text | None, scope: Scope) -> None:
@@ -74,8 +78,12 @@ def _read(texts: list[str], stdin: Text | None, scope: Scope) -> None:
 
 def _copy(texts: list[str], scope: Scope) -> None:
     paths = [text for text in texts[1:] if not text.startswith("-")]
-    if len(paths) == 2 and paths[0] in scope.files:
+    if len(paths) != 2:
+        return
+    if paths[0] in scope.files:
         scope.write(paths[1], scope.files[paths[0]])
+    elif _PROGRAM.match(paths[0]) and "/" in paths[1] and len(scope.copies) < 64:
+        scope.copies[paths[1]] = paths[0]
 
 
 def _named(texts: list[str], *options: str) -> str:

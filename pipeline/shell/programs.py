@@ -37,6 +37,8 @@ class Program(NamedTuple):
     language: str = "sh"
     remote: bool = False
     positional: tuple[str, ...] | None = None
+    zero: str = ""
+    """What ``$0`` is, where that is given."""
     same_shell: bool = False
     """It runs in the shell that reads the command: what it sets stays set."""
     feeder: int | None = None
@@ -88,24 +90,24 @@ def script_text(text: str) -> bool:
     return not text.startswith("\x7fELF") and strange * 10 <= len(head)
 
 
-def _program(word: Field, via: str, **more: object) -> list[Program]:
+def _program(word: Field, via: str, language: str = "sh", *, same_shell: bool = False) -> list[Program]:
     """The program in one word; nothing where the word is all substitution."""
     text = word.again()
     if not text.strip() or text.strip() == _SUBSTITUTED:
         return []
-    return [Program(Text(text, word.via), via, feeder=word.feeder)._replace(**more)]  # type: ignore[arg-type]
+    return [Program(Text(text, word.via), via, language, same_shell=same_shell, feeder=word.feeder)]
 
 
-def _joined(words: list[Field], via: str, **more: object) -> list[Program]:
+def _joined(words: list[Field], via: str, *, remote: bool = False, same_shell: bool = False) -> list[Program]:
     text = " ".join(word.again() for word in words)
     if not text.strip() or text.strip() == _SUBSTITUTED:
         return []
     passed = join_via(*(word.via for word in words))
     feeder = next((word.feeder for word in words if word.feeder is not None), None)
-    return [Program(Text(text, passed), via, feeder=feeder)._replace(**more)]  # type: ignore[arg-type]
+    return [Program(Text(text, passed), via, remote=remote, same_shell=same_shell, feeder=feeder)]
 
 
-def _file(path: str, arguments: tuple[str, ...], via: str, scope: Scope, **more: object) -> list[Program]:
+def _file(path: str, arguments: tuple[str, ...], via: str, scope: Scope) -> list[Program]:
     """The script in a file that the command line itself wrote."""
     text = scope.read(path)
     if text is None or not script_text(text.text):
@@ -113,8 +115,7 @@ def _file(path: str, arguments: tuple[str, ...], via: str, scope: Scope, **more:
     first = text.text.partition("\n")[0]
     words = first[2:].replace("/env ", "/").split() if first.startswith("#!") else []
     language = language_of(posixpath.basename(words[0])) if words else None
-    program = Program(text, via, language or "sh", positional=arguments)
-    return [program._replace(**more)]  # type: ignore[arg-type]
+    return [Program(text, via, language or "sh", positional=arguments)]
 
 
 def _shell(words: list[Field], stdin: Text | None, scope: Scope) -> list[Program]:
@@ -131,9 +132,13 @@ def _shell(words: list[Field], stdin: Text | None, scope: Scope) -> list[Program
             if at >= len(words):
                 return []
             rest = tuple(field.text for field in words[at + 2 :])
-            return _program(words[at], "sh -c", positional=rest or None)
+            zero = words[at + 1].text if at + 1 < len(words) else ""
+            return [found._replace(positional=rest or None, zero=zero) for found in _program(words[at], "sh -c")]
         elif word.startswith("-") and "s" in word[1:] and not word.startswith("--"):
-            return [Program(stdin, "sh stdin")] if stdin is not None and script_text(stdin.text) else []
+            if stdin is None or not script_text(stdin.text):
+                return []
+            rest = tuple(field.text for field in words[at + 1 :] if field.text != "--")
+            return [Program(stdin, "sh stdin", positional=rest or None)]
         elif word.startswith(("-", "+")) and len(word) > 1:
             at += 1
         else:
@@ -193,8 +198,8 @@ def _source(words: list[Field], stdin: Text | None, scope: Scope) -> list[Progra
     if path in ("/dev/stdin", "/proc/self/fd/0", "/dev/fd/0"):
         return [Program(stdin, "source", same_shell=True)] if stdin is not None else []
     arguments = tuple(word.text for word in words[2:]) or scope.positional
-    found = _file(path, (), "source", scope, same_shell=True)
-    return [program._replace(positional=arguments, language="sh") for program in found]
+    found = _file(path, (), "source", scope)
+    return [program._replace(positional=arguments, language="sh", same_shell=True) for program in found]
 
 
 def _trap(words: list[Field], stdin: Text | None, scope: Scope) -> list[Program]:

@@ -2,7 +2,8 @@
 
 tree-sitter-bash 0.25 reads a here-document together with the rest of its line, and only some forms of that come out
 right (``cat <<E > f; sh f``, ``sh <<E &`` and two here-documents do not); ``<<<`` after ``}`` or ``)`` and ``<>`` are
-errors to it. So these operators are set to ``<`` before it sees them, with the body of a here-document taken out:
+errors to it. So these operators are set to ``<`` before it sees them, with the body of a here-document taken out (and
+``{a,b}`` that begins a command, an error too, gets empty quotes before it):
 
 ```
  cat <<E > f; sh f        cat < (0) > f; sh f      operators[4] = "<<"
@@ -23,7 +24,7 @@ __all__ = ["Body", "Outline", "body_index", "clean", "outline", "parts"]
 _FIRST = 0xE000
 _LAST = 0xE0FF
 _PRIVATE = re.compile("[\ue000-\ue0ff\0]")
-_NEEDED = re.compile(r"<<|<>|\\\r?\n|\}[<>]|\}\d*>")
+_NEEDED = re.compile(r"<<|<>|\\\r?\n|\}[<>]|\}\d*>|\{[^\s{}]*,|\bcoproc\s")
 
 _CODE = re.compile(
     r"\\\n|\\.|\$?'|\"|`|\$\(\(|\(\(|\$\(|\$\{|[(){};]|<<<|<<-?|<>|\n|(?:(?<=[\s;&|(])|^)#[^\n]*", re.DOTALL | re.MULTILINE
@@ -32,6 +33,8 @@ _DOUBLE = re.compile(r"\\\n|\\.|\"|`|\$\(\(|\$\(|\$\{", re.DOTALL)
 _ARITHMETIC = re.compile(r"\\.|\$\(\(|\$\(|\$\{|[()]|\n|\"|'", re.DOTALL)
 _ANSI = re.compile(r"(?:[^'\\]|\\.)*'", re.DOTALL)
 _DELIMITER = re.compile(r"[ \t]*((?:'[^'\n]*'|\"[^\"\n]*\"|\\.|[^\s;&|<>()'\"\\`])+)")
+_BRACES = re.compile(r"\{[^\s{},]*,")
+_COPROC = re.compile(r"(?:(?<=[;&|\n])|\A)(\s*)coproc\s+(?:[A-Za-z_]\w*\s+)?(?=[{(])")
 _DESCRIPTOR = re.compile(r"(?<![^\s;&|(])\{[A-Za-z_]\w*\}(?=[<>])")
 
 
@@ -95,6 +98,8 @@ def outline(text: str, *, mend: bool = False) -> Outline:
     """
     if not mend and not _NEEDED.search(text):
         return Outline(text, {}, (), (), ())
+    if "coproc" in text:
+        text = _COPROC.sub(r"\1", text)
     return _Pass(text).run()
 
 
@@ -154,6 +159,8 @@ class _Pass:
             self.put(token)
             self.end()
             return self.documents(end)
+        if token == "{" and _BRACES.match(self.text, start) and _begins(self.text, start):
+            self.put('""')
         self.put(token)
         if token == ";":
             self.end()
@@ -249,6 +256,12 @@ class _Pass:
             self.bodies[index] = Body(text, quoted, delimiter, whole)
         self.waiting = []
         return at
+
+
+def _begins(text: str, at: int) -> bool:
+    """Whether a command can begin at `at`."""
+    before = text[max(0, at - 32) : at].rstrip(" \t")
+    return not before or before[-1] in ";&|({\n`" or before.endswith(("do", "then", "else", "&& ", "$("))
 
 
 _WORDS = re.compile(r"\s*([^\s;&|()<>]+)")

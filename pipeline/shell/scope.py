@@ -37,7 +37,7 @@ class Scope:
         Text(text='nmap', via=())
     """
 
-    __slots__ = ("aliases", "arrays", "called", "files", "functions", "positional", "unset", "variables")
+    __slots__ = ("aliases", "arrays", "called", "copies", "files", "functions", "positional", "unset", "variables")
 
     def __init__(self) -> None:
         self.variables: dict[str, Text] = {}
@@ -47,6 +47,7 @@ class Scope:
         self.called: set[str] = set()
         self.aliases: dict[str, Text] = {}
         self.files: dict[str, Text | None] = {}
+        self.copies: dict[str, str] = {}
         self.positional: tuple[str, ...] | None = None
 
     def child(self) -> Scope:
@@ -62,6 +63,7 @@ class Scope:
         other.aliases = dict(self.aliases)
         other.called = self.called
         other.files = self.files
+        other.copies = self.copies
         other.positional = self.positional
         return other
 

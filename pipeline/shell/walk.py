@@ -56,6 +56,11 @@ _WORD_TYPES = frozenset(
      "extglob_pattern", "regex", "array", "subscript"]
 )  # fmt: skip
 _REDIRECTS = frozenset(["file_redirect", "herestring_redirect", "heredoc_redirect"])
+_COUNTING = re.compile(
+    r"while\s+(?:\[\[?|test|\(\()\s*\"?\$?\{?([A-Za-z_]\w*)\}?\"?\s*(-l[te]|-g[te]|-ne|!=|<=?|>=?)\s*\"?\$?\{?(\w+)"
+)
+_APART = frozenset(["sh stdin", "ssh", "at", "crontab", "unit", "profile", "su", "source"])
+"""Programs whose standard input is not that of the command that runs them."""
 _SILENT = Text("")
 _LOUD_VIA = frozenset(["variable", "command substitution", "quotes", "ifs", "ansi-c", "brace"])
 
@@ -437,13 +442,32 @@ class Walk(Runner):
     def while_(self, node: Node, source: Source, scope: Scope, context: Context) -> Text | None:
         """``while`` and ``until``: rounds are not counted, unless lines that are known are read."""
         count, items = 0, ()
-        if context.stdin is not None and source.of(node)[:80].split()[1:2] in (["read"], ["IFS="], ["IFS=,"]):
+        written = source.of(node)
+        if context.stdin is not None and written[:80].split()[1:2] in (["read"], ["IFS="], ["IFS=,"]):
             lines = context.stdin.text.splitlines()
             count, items = max(len(lines), context.lines), tuple(lines[: self.budget.limits.items])
+        else:
+            values = self.counted_while(written[:4096], scope)
+            count, items = len(values), tuple(map(str, values[: self.budget.limits.items]))
         inner = _looped(context, items, count)
         for child in node.named_children:
             self.statement(child, source, scope, inner)
         return None
+
+    def counted_while(self, written: str, scope: Scope) -> range:
+        """The values of the variable that ``while [ $i -le n ]`` counts, where its body adds to it once."""
+        head = _COUNTING.match(written)
+        if head is None:
+            return range(0)
+        name, operator, bound = head.group(1, 2, 3)
+        steps = re.findall(rf"\b{name}\s*(?:=\s*\$\(\(\s*\$?{name}\s*([+-]\s*\d+)|(\+\+|--)|([+-])=\s*(\d+))", written)
+        low, high = (evaluate(text, self.number_of(scope)) for text in (name, bound))
+        if len(steps) != 1 or low is None or high is None:
+            return range(0)
+        sum_, twice, sign, size = steps[0]
+        step = int(sum_.replace(" ", "")) if sum_ else int(sign + size) if size else 1 if twice == "++" else -1
+        high += {"-le": 1, "<=": 1, "-ge": -1, ">=": -1}.get(operator, 0)
+        return range(low, high, step) if step else range(0)
 
     def negated(self, node: Node, source: Source, scope: Scope, context: Context) -> Text | None:
         """``! command``."""
@@ -497,6 +521,9 @@ class Walk(Runner):
             scope.variables.pop(name, None)
             field = Field(" ".join(item.text for item in items))
         else:
+            if value is not None and name not in scope.unset and scope.get(name) is None and f"${name}" in source.of(value):
+                # A name that grows (x=$x$c) begins empty.
+                scope.set(name, _SILENT)
             field = words.one(value) if value is not None else Field("")
             if keep and "[" not in name:
                 self.remember(name, field, "+=" in [child.type for child in node.children], scope)
@@ -710,7 +737,7 @@ class Walk(Runner):
             if env or found.redirects:
                 self.add(Call("", (), env, redirects), context)
             return self.write(found.redirects, _SILENT, scope, context)
-        name, passed = self.name_of(fields)
+        name, passed = self.name_of(fields, scope)
         if feed is None and any(field.feeder is not None for field in fields):
             feed = self.feeder_of(name, fields)
         index = len(self.calls)
@@ -730,12 +757,14 @@ class Walk(Runner):
         effects.apply(name, fields, stdin, out, scope)
         return self.write(found.redirects, out, scope, context)
 
-    def name_of(self, fields: list[Field]) -> tuple[str, tuple[str, ...]]:
+    def name_of(self, fields: list[Field], scope: Scope) -> tuple[str, tuple[str, ...]]:
         """The name of the program, and what was looked through to know it."""
         first = fields[0]
         text = first.text if first.known else first.bare
         via = first.via
-        if first.glob:
+        if text in scope.copies:
+            text, via = scope.copies[text], (*via, "copy")
+        elif first.glob:
             resolved = globs.program(text)
             if resolved != text:
                 text, via = resolved, (*via, "glob")
@@ -793,8 +822,8 @@ class Walk(Runner):
             return None
         if not script_text(program.text.text):
             return None
-        if program.via in ("sh stdin", "ssh", "at", "crontab", "unit", "profile", "su", "source"):
-            inner = inner._replace(stdin=None, feed=None)
+        if program.via in _APART:
+            inner = inner._replace(stdin=None, feed=None, redirects=_unread(inner.redirects, program.via))
         if program.same_shell:
             before = scope.positional
             scope.positional = program.positional if program.positional is not None else before
@@ -803,6 +832,8 @@ class Walk(Runner):
             return out
         below = scope.child()
         below.positional = program.positional
+        if program.zero:
+            below.set("0", Text(program.zero))
         return self.text(program.text.text, below, inner)
 
     def foreign(self, program: Program, scope: Scope, context: Context) -> None:
@@ -887,6 +918,13 @@ def _together(out: Sequence[Text | None]) -> Text | None:
     if len(texts) == 1:
         return texts[0]
     return Text("".join(text.text for text in texts), join_via(*(text.via for text in texts)))
+
+
+def _unread(redirects: tuple[Redirect, ...], via: str) -> tuple[Redirect, ...]:
+    """The redirects that still hold for a program that was itself read from standard input, or that runs later."""
+    if via in ("crontab", "unit", "profile", "at"):
+        return ()
+    return tuple(one for one in redirects if not (one.op.startswith("<") and one.op != "<&" and one.fd in (None, 0)))
 
 
 def _last(node: Node) -> Node:

@@ -229,10 +229,10 @@ class Words:
         pieces: list[Piece] = []
         for child in inner:
             if child.start_byte > start:
-                pieces.append(Piece(self.source.slice(start, child.start_byte), QUOTED))
+                pieces.append(Piece(self.source.slice(start, child.start_byte), QUOTED, written=False))
             pieces += self.pieces(child)
             start = child.end_byte
-        return [*pieces, Piece(self.source.slice(start, end), QUOTED)]
+        return [*pieces, Piece(self.source.slice(start, end), QUOTED, written=False)]
 
     def element(self, parameter: parameters.Parameter, written: str, kind: int) -> Iterator[Piece]:
         """The pieces of ``${name[..]}``."""
@@ -334,7 +334,8 @@ def fields_of(pieces: list[Piece], separators: str, budget: Budget) -> tuple[lis
         return [_field(words[0], budget)], count
     found: list[Field] = []
     more = 0
-    spaced = ("ifs",) if any("ifs" in piece.via for piece in pieces) else ()
+    own = separators != " \t\n" and any(piece.kind == SPLIT and set(separators) & set(piece.text) for piece in pieces)
+    spaced = ("ifs",) if own or any("ifs" in piece.via for piece in pieces) else ()
     for word in words:
         for part in _split(word, separators):
             more += 1

@@ -71,7 +71,7 @@ WRAPPERS: dict[str, Wrapper] = {
     ),
     "doas": Wrapper("Cau", stops="L"),
     "pkexec": Wrapper("", "--user"),
-    "env": Wrapper("uC", "--unset --chdir", assigns=True),
+    "env": Wrapper("uC", "--unset --chdir", assigns=True, stops="S"),
     "nohup": _PLAIN,
     "setsid": _PLAIN,
     "timeout": Wrapper("ks", "--kill-after --signal", 1),
@@ -138,7 +138,6 @@ WRAPPERS: dict[str, Wrapper] = {
     "coproc": _PLAIN,
     "trickle": Wrapper("dustlp"),
     "faketime": Wrapper("f", "", 1),
-    "script": Wrapper("mBEIOoTtc"),
     "docker": _ENGINE,
     "podman": _ENGINE,
     "nerdctl": _ENGINE,
@@ -162,11 +161,9 @@ WRAPPERS: dict[str, Wrapper] = {
     "gdb": Wrapper("x", "-ex --ex --eval-command", dashes=False, stops="p"),
     "runuser": Wrapper("ugGc", "--user --group --supp-group --command"),
     "start-stop-daemon": Wrapper("pucgdPNIKR", "--pidfile --user --chuid --group --chdir --name --nicelevel --umask"),
-    "adb": Wrapper("sHP", verb=("shell",)),
-    "watch": Wrapper("nq", "--interval --equexit"),
 }  # fmt: skip
 
-TRANSPARENT = frozenset(WRAPPERS) - {"xargs", "watch", "coproc", "adb"}
+TRANSPARENT = frozenset(WRAPPERS) - {"coproc"}
 """Wrappers that print what the command inside prints."""
 
 _FIND_ENDS = frozenset([";", "+"])
@@ -219,7 +216,7 @@ def command_at(words: Sequence[Field], wrapper: Wrapper) -> int | None:
     if wrapper.assigns:
         while at < len(words) and _assignment(words[at].text):
             at += 1
-    return at if at < len(words) else None
+    return at if at < len(words) and not words[at].text.startswith("-") else None
 
 
 def inner_of(name: str, words: list[Field], stdin: str | None, count: int) -> list[Inner]:
