@@ -6,8 +6,8 @@ A pool and a miner exchange lines (Stratum and its kin), one line a packet:
     miner        ack>         ack>  share>     ack>     ack>         ack>       nobody asks for them
             |------------- for hours, a few to a few hundred bytes a second -------------|
 
-Shares are found by luck at a pace that the pool holds steady, so they are a Poisson process. With J jobs and S shares in
-a record, J + 2 S packets go out and J + S come back. Hence, from the four counters of each record:
+Shares are found by luck at a pace that the pool holds steady, so they are a Poisson process. With J jobs and S shares
+in a record, J + 2 S packets go out and J + S come back. Hence, from the four counters of each record:
 
     share     payload out / (packets out - packets back): the size of one share. A submit line has 90 to 350 bytes (a
               kilobyte and more where a proof goes with it); a typed key in ssh has 36, a keepalive 8 to 52, and where
@@ -16,8 +16,8 @@ a record, J + 2 S packets go out and J + S come back. Hence, from the four count
     unasked   payload back that payload out does not explain: the jobs. None in request and answer (RPC, metrics, polls)
     scatter   variance over mean of the packets of a record: 1 to 3 for chance events, near 0 for clocks (keepalives,
               pushers), above 10 for people and downloads
-    mute      a miner with few shares sends nothing but acknowledgements for whole records, not even the pings of WebSocket,
-              MQTT or ssh, and what comes in these records is jobs of one size to the byte
+    mute      a miner with few shares sends nothing but acknowledgements for whole records, not even the pings of
+              WebSocket, MQTT or ssh, and what comes in these records is jobs of one size to the byte
 
 Weights: each part's nats are the logarithm of (how often pool sessions lie in its band) / (how often long thin innocent
 ones do), rounded down. Bands are argued from the protocol and wide; counts at ten minutes of session time on the
@@ -39,6 +39,7 @@ from typing import Annotated, Any
 import msgspec
 import numpy as np
 from msgspec import Meta
+from numpy.typing import NDArray
 
 from pipeline.events import codes
 from pipeline.events.columns import F64, I32, I64, U8, Flow
@@ -47,13 +48,14 @@ from pipeline.kernels.hashing import finish, mix
 
 TITLE = "mining pool session"
 LOOKS_FOR = (
-    "A long, thin, steady connection in which the far side speaks unasked and is told small messages of one size now and "
-    "then, as mining pools are; on any port, encrypted or not."
+    "A long, thin, steady connection in which the far side speaks unasked and is sent small messages of one size now "
+    "and then, as mining pools are; on any port, encrypted or not."
 )
 KIND = codes.FLOW
 STORY = "mining"
 ATTACK = ("T1496.001", "T1071", "T1571")
 
+F32 = NDArray[np.float32]
 Band = tuple[float, float, float, float]
 Pair = tuple[float, float]
 
@@ -61,58 +63,85 @@ Pair = tuple[float, float]
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a pool session is, and how much each part of it says.
 
-    A band a, b, c, d is a trapezoid: 0 up to a, rising to 1 at b, 1 up to c, falling to 0 at d. Its two nats are what it
-    says at 0 and at 1. The parts are added up, as in naive Bayes.
+    A band a, b, c, d is a trapezoid: 0 up to a, rising to 1 at b, 1 up to c, falling to 0 at d. Its two nats are what
+    it says at 0 and at 1. The parts are added up, as in naive Bayes.
     """
 
+    # fmt: off
     half_life_s: Annotated[float, Meta(gt=0, description="seconds; mining goes on for hours")] = 3600.0
     cap: Annotated[float, Meta(gt=0, le=20, description="nats at most")] = 9.0
-    record_s: Annotated[float, Meta(gt=0, description="seconds that a counted stretch must last: records of a minute as they "
-                            "come, shorter ones summed")] = 45.0
-    silent_s: Annotated[float, Meta(gt=0, description="seconds without a packet after which a session is over; pools send "
-                            "work every minute or two")] = 300.0
-    fat_bytes: Annotated[float, Meta(gt=0, description="bytes of a first record from which it is not watched: ten minutes' "
-                             "worth of the upper rate")] = 250e3
-    age_s: Annotated[Band, Meta(description="seconds under watch at which age_nats are reached")] = (120.0, 300.0, 500.0, 3600.0)
-    age_nats: Annotated[Band, Meta(description="nats for lasting that long and staying as it is")] = (0.0, 1.5, 3.0, 3.5)
-    rate: Annotated[Band, Meta(description="payload bytes a second, both ways: thin, not idle")] = (0.8, 2.5, 350.0, 1500.0)
+    record_s: Annotated[float, Meta(
+        gt=0, description="seconds that a counted stretch must last: shorter records are summed",
+    )] = 45.0
+    silent_s: Annotated[float, Meta(
+        gt=0, description="seconds without a packet after which a session is over; pools send work every minute or two",
+    )] = 300.0
+    fat_bytes: Annotated[float, Meta(
+        gt=0, description="bytes of a first record from which it is not watched: ten minutes' worth of the upper rate",
+    )] = 250e3
+
+    age_s: Annotated[Band, Meta(description="seconds under watch at which age_nats are reached")] = (
+        120.0, 300.0, 500.0, 3600.0)
+    age_nats: Annotated[Band, Meta(description="nats for lasting that long in this shape")] = (0.0, 1.5, 3.0, 3.5)
+    rate: Annotated[Band, Meta(description="payload bytes a second, both ways: thin, not idle")] = (
+        0.8, 2.5, 350.0, 1500.0)
     rate_nats: Annotated[Pair, Meta(description="nats outside and inside")] = (-4.0, 0.8)
-    scatter: Annotated[Band, Meta(description="variance over mean of the packets out of a record")] = (0.05, 0.25, 6.0, 14.0)
+    scatter: Annotated[Band, Meta(description="variance over mean of the packets out of a record")] = (
+        0.05, 0.25, 6.0, 14.0)
     scatter_nats: Annotated[Pair, Meta(description="nats outside and inside")] = (-5.0, 0.8)
-    unasked: Annotated[Band, Meta(description="spread over mean of the payload back that the payload out does not explain, "
-                                  "times the root of the packets back of a record: about 1 for chance messages")] = (
-        0.2, 0.45, 9.0, 10.0)
+    unasked: Annotated[Band, Meta(
+        description="spread over mean of the payload back that the payload out does not explain, times the root of the "
+        "packets back of a record: about 1 for chance messages",
+    )] = (0.2, 0.45, 9.0, 10.0)
     unasked_nats: Annotated[Pair, Meta(description="nats outside and inside")] = (-6.0, 0.9)
+    form_nats: Annotated[Pair, Meta(
+        description="nats outside both forms, submitting and listening, and inside one")] = (-5.0, 3.5)
+
     ratio: Annotated[Band, Meta(description="submitting: packets out for one back, 1 to 2 by the protocol")] = (
         1.02, 1.12, 1.9, 2.02)
     out: Annotated[Band, Meta(description="submitting: payload bytes a packet out, acknowledgements among them")] = (
-        10.0, 20.0, 1000.0, 1350.0)
+        20.0, 30.0, 1000.0, 1350.0)
     back: Annotated[Band, Meta(description="submitting: payload bytes a packet back, jobs and answers mixed")] = (
         30.0, 45.0, 700.0, 1200.0)
     share: Annotated[Band, Meta(description="submitting: payload bytes of a share")] = (60.0, 95.0, 400.0, 700.0)
     heavy_share: Annotated[Band, Meta(description="the same where a proof goes with it (Equihash)")] = (
         700.0, 1000.0, 3500.0, 5000.0)
-    heavy_inward: Annotated[Band, Meta(description="share of the payload that comes in, where a proof goes out")] = (
+    heavy_inward: Annotated[Band, Meta(description="part of the payload that comes in, where a proof goes out")] = (
         -2.0, -1.0, 0.08, 0.16)
     together: Annotated[Band, Meta(description="submitting: correlation of payload out and packets beyond")] = (
         0.0, 0.35, 9.0, 10.0)
+    steep: Annotated[Band, Meta(
+        description="submitting: payload of one more packet beyond over payload of the average one: 1 where only shares "
+        "leave packets over, more where pings do too",
+    )] = (-9.0, -8.0, 1.6, 2.4)
+
     listen_ratio: Annotated[Band, Meta(description="listening: packets out for one back, 1 by acknowledging")] = (
         0.8, 0.9, 1.7, 1.9)
-    listen_mute: Annotated[Band, Meta(description="listening: part of the records that are mute")] = (0.12, 0.3, 9.0, 10.0)
-    listen_job: Annotated[Band, Meta(description="listening: payload bytes a packet back in mute records: a job")] = (
+    listen_mute: Annotated[Band, Meta(description="listening: part of the records that are mute")] = (
+        0.12, 0.3, 9.0, 10.0)
+    listen_job: Annotated[Band, Meta(description="listening: payload bytes a packet back in mute records")] = (
         100.0, 140.0, 700.0, 1300.0)
     listen_even: Annotated[Band, Meta(description="listening: spread over mean of that, as of one packet")] = (
         -2.0, -1.0, 0.1, 0.3)
-    listen_part: Annotated[float, Meta(ge=0, le=1, description="how far such a session counts as a pool's: less, since quiet "
-                                       "subscribers come near it")] = 0.8
-    form_nats: Annotated[Pair, Meta(description="nats outside both forms, submitting and listening, and inside one")] = (-5.0, 3.5)
-    internal_nats: Annotated[float, Meta(le=0, description="nats for a far side inside: queues and databases live there")] = -1.5
+    listen_part: Annotated[float, Meta(
+        ge=0, le=1, description="how far such a session counts as a pool's: less, since quiet subscribers come near it",
+    )] = 0.8
+
+    internal_nats: Annotated[float, Meta(
+        le=0, description="nats for a far side inside: queues and databases live there")] = -1.5
     allowed_nats: Annotated[float, Meta(le=0, description="nats for a far side that the registry expects")] = -3.0
-    life_s: Annotated[Band, Meta(description="seconds of a session told in one final record at which life_nats are reached")] = (
+
+    life_s: Annotated[Band, Meta(
+        description="seconds of a session told in one final record at which life_nats are reached")] = (
         500.0, 900.0, 1800.0, 14400.0)
-    life_nats: Annotated[Band, Meta(description="nats for them: nothing is known of what lies between")] = (-1.5, 0.8, 2.2, 3.5)
+    life_nats: Annotated[Band, Meta(description="nats for them: nothing is known of what lies between")] = (
+        -1.5, 0.8, 2.2, 3.5)
+    life_hello: Annotated[float, Meta(
+        ge=0, description="the same: payload bytes out that may be the handshake; the form must hold with and without",
+    )] = 2200.0
     life_ratio: Annotated[Band, Meta(description="the same: packets out for one back; nearer to 1 nothing is told")] = (
         1.22, 1.32, 1.9, 2.02)
+    # fmt: on
 
 
 SLOTS = 8
@@ -150,12 +179,13 @@ spread   variances and covariances of the same; "beyond" is packets out less pac
 """
 
 WHY = np.dtype([
-    ("age_s", "f4"), ("records", "i4"), ("rate", "f4"), ("ratio", "f4"), ("out", "f4"), ("back", "f4"), ("listens", "u1"),
+    ("age_s", "f4"), ("records", "i4"), ("rate", "f4"), ("ratio", "f4"), ("out", "f4"), ("back", "f4"),
+    ("listens", "u1"),
 ])  # fmt: skip
 
 
 @kernel
-def band(x: float, edges: Any) -> float:
+def band(x: float, edges: F64) -> float:
     """How far x is inside a trapezoid, 0 to 1.
 
     >>> import numpy as np
@@ -163,27 +193,27 @@ def band(x: float, edges: Any) -> float:
     [0.0, 0.5, 1.0, 0.75, 0.0]
     """
     if x < edges[1]:
-        return max(0.0, (x - edges[0]) / (edges[1] - edges[0]))
+        return float(max(0.0, (x - edges[0]) / (edges[1] - edges[0])))
     if x <= edges[2]:
         return 1.0
-    return max(0.0, (edges[3] - x) / (edges[3] - edges[2]))
+    return float(max(0.0, (edges[3] - x) / (edges[3] - edges[2])))
 
 
 @kernel
-def between(nats: Any, part: float) -> float:
+def between(nats: F64, part: float) -> float:
     """From nats[0] at 0 to nats[1] at 1."""
-    return nats[0] + (nats[1] - nats[0]) * part
+    return float(nats[0] + (nats[1] - nats[0]) * part)
 
 
 @kernel
-def ramp(x: float, at: Any, nats: Any) -> float:
+def ramp(x: float, at: F64, nats: F64) -> float:
     """A line through four points, level outside them."""
     if x <= at[0]:
-        return nats[0]
+        return float(nats[0])
     for k in range(1, 4):
         if x < at[k]:
-            return nats[k - 1] + (nats[k] - nats[k - 1]) * (x - at[k - 1]) / (at[k] - at[k - 1])
-    return nats[3]
+            return float(nats[k - 1] + (nats[k] - nats[k - 1]) * (x - at[k - 1]) / (at[k] - at[k - 1]))
+    return float(nats[3])
 
 
 @kernel
@@ -200,7 +230,7 @@ def submitting(ratio: float, out: float, back: float, inward: float, together: f
 
 
 @kernel
-def count(mean: Any, spread: Any, n: int, sent: float, came: float, out: float, back: float) -> None:
+def count(mean: F32, spread: F32, n: int, sent: float, came: float, out: float, back: float) -> None:
     """The n-th record goes into means, variances and covariances (West 1979; forgetting after WINDOW records)."""
     w = 1.0 / min(n, WINDOW)
     x = (sent, came, out, back)
@@ -222,7 +252,7 @@ def count(mean: Any, spread: Any, n: int, sent: float, came: float, out: float, 
 
 
 @kernel
-def weigh(mean: Any, spread: Any, records: int, age: float, s: Any, why: Any) -> float:
+def weigh(mean: F32, spread: F32, records: int, age: float, s: Any, why: Any) -> float:
     """What a session of so many records says after `age` seconds, in nats, wherever its far side lies."""
     sent, came = np.float64(mean[SENT]), np.float64(mean[CAME])
     out, back = np.float64(mean[OUT]), np.float64(mean[BACK])
@@ -233,23 +263,42 @@ def weigh(mean: Any, spread: Any, records: int, age: float, s: Any, why: Any) ->
     rate = (out + back) * records / age
     scatter = np.float64(spread[SENT_SENT]) * fair / sent
 
-    out_out, out_back, out_beyond = np.float64(spread[OUT_OUT]), np.float64(spread[OUT_BACK]), np.float64(spread[OUT_BEYOND])
-    left = np.float64(spread[BACK_BACK])
-    if out_back > 0.0:
-        left = max(0.0, left - out_back * out_back / out_out)
+    out_out, out_back, out_beyond = (
+        np.float64(spread[OUT_OUT]),
+        np.float64(spread[OUT_BACK]),
+        np.float64(spread[OUT_BEYOND]),
+    )
+    explained = out_back * out_back / out_out if out_back > 0.0 else 0.0
+    left = max(0.0, np.float64(spread[BACK_BACK]) - explained)
     unasked = math.sqrt(left * fair * came) / back
 
-    scale = math.sqrt(out_out * np.float64(spread[BEYOND_BEYOND]))
-    together = out_beyond / scale if scale > 0.0 else 0.0
-    form = submitting(sent / came, out / sent, back / came, back / (out + back), together, s)
+    beyond_beyond = np.float64(spread[BEYOND_BEYOND])
+    form = 0.0
+    if out_beyond > 0.0:
+        together = out_beyond / math.sqrt(out_out * beyond_beyond)
+        form = min(
+            submitting(sent / came, out / sent, back / came, back / (out + back), together, s),
+            band(out_beyond / beyond_beyond * (sent - came) / out, s["steep"]),
+        )
 
     mute, job = np.float64(mean[MUTE]), np.float64(mean[JOB])
     listening = 0.0
     if n * mute > 1.5 and job > 0.0:
         even = math.sqrt(np.float64(spread[JOB_JOB])) / job
-        listening = s["listen_part"] * min(min(band(sent / came, s["listen_ratio"]), band(mute, s["listen_mute"])),
-                                           min(band(job, s["listen_job"]), band(even, s["listen_even"])))
-    tell(why, age, float(n), rate, sent / came, out / sent, job if listening > form else back / came, 1.0 if listening > form else 0.0)
+        listening = s["listen_part"] * min(
+            min(band(sent / came, s["listen_ratio"]), band(mute, s["listen_mute"])),
+            min(band(job, s["listen_job"]), band(even, s["listen_even"])),
+        )
+    tell(
+        why,
+        age,
+        float(n),
+        rate,
+        sent / came,
+        out / sent,
+        job if listening > form else back / came,
+        1.0 if listening > form else 0.0,
+    )
     return (
         ramp(age, s["age_s"], s["age_nats"])
         + between(s["rate_nats"], band(rate, s["rate"]))
@@ -263,12 +312,17 @@ def weigh(mean: Any, spread: Any, records: int, age: float, s: Any, why: Any) ->
 def whole(life: float, sent: float, came: float, out: float, back: float, s: Any, why: Any) -> float:
     """What one final record of a whole session says, in nats."""
     rate = (out + back) / life
-    form = submitting(sent / came, out / sent, back / came, back / (out + back), 1.0, s)
-    tell(why, life, 1.0, rate, sent / came, out / sent, back / came, 0.0)
+    ratio, inward = sent / came, back / (out + back)
+    later = max(0.0, out - s["life_hello"])
+    form = min(
+        submitting(ratio, out / sent, back / came, inward, 1.0, s),
+        submitting(ratio, later / sent, back / came, inward, 1.0, s),
+    )
+    tell(why, life, 1.0, rate, ratio, out / sent, back / came, 0.0)
     return (
         ramp(life, s["life_s"], s["life_nats"])
         + between(s["rate_nats"], band(rate, s["rate"]))
-        + between(s["form_nats"], min(form, band(sent / came, s["life_ratio"])))
+        + between(s["form_nats"], min(form, band(ratio, s["life_ratio"])))
     )
 
 
@@ -299,8 +353,8 @@ def forget(watch: Any, k: int) -> None:
 def admit(watch: Any, far: np.uint64, start: int, silent: float) -> int:
     """The slot for a connection that was not under watch, SLOTS more where it goes on with what is known there; or -1.
 
-    A session to the same far side that has just ended goes on in it: pools cut connections. Else a free slot is taken, or
-    that of a session long silent, or that of the least suspicious. The young and the suspicious keep theirs, so that
+    A session to the same far side that has just ended goes on in it: pools cut connections. Else a free slot is taken,
+    or that of a session long silent, or that of the least suspicious. The young and the suspicious keep theirs, so that
     neither a flood of connections nor a crowd of idle ones hides a session for good: each gets its turn.
     """
     best = -1
