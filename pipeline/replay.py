@@ -174,7 +174,7 @@ class Walk:
         return sum(reader.taken for reader in self.readers)
 
     def finals(self) -> tuple[list[dict[str, Any]], dict[str, int], int]:
-        """Write the final records; the riskiest by peak, how many ever reached each level, how many agents there are."""
+        """Write the final records; the riskiest by peak, how many ever reached each level, how many there are."""
         riskiest: list[dict[str, Any]] = []
         levels = dict.fromkeys(map(str, LEVELS), 0)
         agents = 0
@@ -184,7 +184,8 @@ class Walk:
                 for level in LEVELS:
                     levels[str(level)] += record["peak"]["score"] >= level
                 if "terms" not in record["peak"]:
-                    highest = max(self.peaks.get(record["agent"], record), record, key=lambda score: float(score["score"]))
+                    written = self.peaks.get(record["agent"], record)
+                    highest = written if written["score"] > record["score"] else record
                     record["peak"] = {key: highest[key] for key in ("score", "ts", "terms")}
             agents += len(chunk)
             riskiest = heapq.nsmallest(RISKIEST, [*riskiest, *chunk], key=lambda r: (-r["peak"]["score"], r["agent"]))
