@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
+import numba
 import orjson
 import pytest
 from rich.cells import cell_len
@@ -25,6 +26,8 @@ class Shown(NamedTuple):
 
 @pytest.fixture(scope="module")
 def shown(tmp_path_factory: pytest.TempPathFactory) -> Shown:
+    if numba.config.DISABLE_JIT:
+        pytest.skip("a hundred thousand events are too many for kernels that run as Python")
     out = io.StringIO()
     console = Console(file=out, width=80, highlight=False, markup=False, emoji=False)
     folder = demo.show(tmp_path_factory.mktemp("demo"), console, progress=None)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
@@ -167,6 +167,7 @@ def test_colour_changes_no_word(folder: Path) -> None:
     assert [line.rstrip() for line in SGR.sub("", told(folder, colour=True)).split("\n")] == told(folder).split("\n")
 
 
+@settings(max_examples=min(30, settings().max_examples))
 @given(
     scores=st.lists(SCORES, max_size=6),
     evidence=st.lists(EVIDENCE, max_size=6),
