@@ -277,7 +277,7 @@ def _write(notes: Notes, script: Script, path: str, text: str | None, call: Call
     nothing = text == "" or call.name in ("", ":", "true") or call.name == "cat" and "/dev/null" in call.argv or call.name in ("cp", "dd", "ln") and "/dev/null" in " ".join(call.argv)
     if nothing:
         _emptied(notes, path)
-    elif text is not None and re.search(r"(?m)^\s*(?:unset HISTFILE|export HISTFILE=/dev/null|HISTSIZE=0)", text):
+    elif text is not None and re.search(r"(?m)^[ \t]*(?:unset HISTFILE|export HISTFILE=/dev/null|HISTSIZE=0)", text):
         notes.add("history_off")
     if call.name in ("cp", "mv", "install", "ln") and len(call.argv) > 2 and not nothing:
         _renamed(notes, call, path)
@@ -342,7 +342,8 @@ def _kill_source(notes: Notes, script: Script, source: int) -> None:
     at: int | None = source
     while at is not None and 0 <= at < len(script.calls) and hops < 6:
         feeder = script.calls[at]
-        found = next((w for w in feeder.argv[1:] if _SHIPPERS.search(w)), None)
+        words = [w.replace("[", "").replace("]", "") for w in feeder.argv[1:]]
+        found = next((w for w in words if _SHIPPERS.search(w)), None)
         if found is not None:
             _ended(notes, found)
             return

@@ -393,6 +393,8 @@ def _shell(scene: _Scene, at: int, call: Call) -> None:
     """A shell or an interpreter: what feeds it, what file it runs."""
     notes = scene.notes
     source = call.pipe_in
+    if source is None and at > 0 and any(word.startswith("<(") for word in call.argv[1:]):
+        source = at - 1
     hops = 0
     while source is not None and 0 <= source < len(scene.script.calls) and hops < 8:
         feeder = scene.script.calls[source]
@@ -519,7 +521,7 @@ def _write(scene: _Scene, write: Write) -> None:
         return
     path, text = write.path, write.text
     notes = scene.notes
-    if text is not None and (text.startswith(("\x7fELF", "\\x7fELF", "\\x7f\\x45", "x7fx45", "\\177ELF", "\\x7F\\x45"))):
+    if text is not None and (text[:12].startswith(("\x7fELF", "\\x7fELF", "\\x7f\\x45", "x7fx45", "\\177ELF", "\\x7F\\x45"))):
         notes.add("plant", 5.6, "T1027", f"writes a program byte by byte to {plain(path)}")
     if path.endswith("authorized_keys") or path.endswith("authorized_keys2"):
         notes.add("key", words=f"adds a key to {plain(path)}")
@@ -571,7 +573,7 @@ def _crontab(scene: _Scene, at: int, call: Call) -> None:
 def _useradd(scene: _Scene, at: int, call: Call) -> None:
     options = parse(call.argv[1:], "ugGdscpk", {"uid", "gid", "groups"})
     if options.first("u", "uid") == "0" or options.has("o", "non-unique"):
-        scene.notes.add("account", 5.8, "T1136.001", "makes a second root account")
+        scene.notes.add("account", 6.4, "T1136.001", "makes a second root account")
     elif options.operands or options.values:
         scene.notes.add("account", words="makes an account")
 
@@ -667,7 +669,8 @@ def _docker(scene: _Scene, at: int, call: Call) -> None:
     options = parse(words[1:], "vepwuhlmc", {"volume", "name", "env", "pid", "network", "net", "mount", "cap-add", "user", "entrypoint"})
     mounts = options.all("v", "volume")
     if any(m.startswith(("/:", "/etc:", "/root:", "/proc:")) for m in mounts) or any("source=/," in m or "src=/," in m for m in options.all("mount")):
-        scene.notes.add("escape", 5.8, "T1611", "mounts the host's disk into a container")
+        reads = all(m.endswith(":ro") for m in mounts if m.startswith("/"))
+        scene.notes.add("escape", 3.4 if reads else 5.8, "T1611", "mounts the host's disk into a container")
     elif options.first("pid") == "host" and (options.has("privileged")):
         scene.notes.add("escape", 5.8, "T1611", "starts a privileged container among the host's processes")
     elif options.has("privileged") or options.first("cap-add").upper() in ("SYS_ADMIN", "ALL"):
@@ -684,7 +687,7 @@ def _nsenter(scene: _Scene, at: int, call: Call) -> None:
 def _chroot(scene: _Scene, at: int, call: Call) -> None:
     place = next((w for w in call.argv[1:] if w[:1] != "-"), "")
     if re.match(r"/(?:host|hostfs|mnt/host|rootfs|proc/1/root)\b", place):
-        scene.notes.add("escape", 5.6, "T1611", f"makes {plain(place)} its root")
+        scene.notes.add("escape", 6.4, "T1611", f"makes {plain(place)} its root")
 
 
 def _mount(scene: _Scene, at: int, call: Call) -> None:
@@ -754,7 +757,7 @@ def _code(scene: _Scene, language: str, source: str) -> None:
         elif any(p.search(t) for t in program.texts[:200] for p, _, _ in _SECRETS[:3]):
             scene.notes.add("secrets", words="reads credentials from a Python program")
         return
-    if _OTHER_SHELLS.get(language, _NEVER).search(source):
+    if _OTHER_SHELLS.get(language, _NEVER).search(source[:4096]):
         scene.notes.add("shell_out", words=f"gives a shell to another machine from a {plain(language)} program")
 
 

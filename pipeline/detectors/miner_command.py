@@ -47,7 +47,7 @@ TABLE = Table(
         Fact("config", 6.2, "writes a miner's configuration", "T1496.001", 5.6),
         Fact("fetch", 5.0, "fetches a miner", "T1105", 3.0),
         Fact("ready", 3.4, "makes a miner executable", "T1496.001"),
-        Fact("talk", 6.0, "speaks to a pool from a program of its own", "T1496.001"),
+        Fact("talk", 6.4, "speaks to a pool from a program of its own", "T1496.001"),
     ],
 )
 
@@ -150,6 +150,8 @@ def named(name: str) -> bool:
         >>> [named(n) for n in ("xmrig", "xmrig-6.21.0-linux-static-x64", "t-rex", "xmrig-docs", "miner")]
         [True, True, True, False, False]
     """
+    if len(name) > 100:
+        return False
     name = _PACKED.sub("", name)
     if _AMBIGUOUS.fullmatch(name):
         return True
@@ -215,7 +217,7 @@ def _form(notes: Notes, name: str, argv: tuple[str, ...]) -> None:
             notes.add("form", 6.4 if own and algorithm else 4.2, words=f"starts {shown_name} with a pool and mining options, {plain(endpoint)}")
         else:
             notes.add("endpoint")
-        if _POOLISH.search(endpoint):
+        if _POOLISH.search(endpoint[:200]):
             notes.add("pool_name")
     elif own or algorithm and user:
         notes.add("option", 4.6 if own > 1 or (own and algorithm) else None, words=f"gives {shown_name} options that miners have")
@@ -225,7 +227,7 @@ def _form(notes: Notes, name: str, argv: tuple[str, ...]) -> None:
 
 def _ssh(notes: Notes, call: Call) -> None:
     for word in call.argv[1:]:
-        if ":" in word and _POOLISH.search(word):
+        if ":" in word and _POOLISH.search(word[:200]):
             notes.add("pool_name", 2.2, words="forwards a port to a host that is called like a pool")
 
 
@@ -237,7 +239,7 @@ def _fetches(notes: Notes, call: Call) -> None:
             notes.add("fetch", words=f"fetches the miner {plain(kept or parts[-1])}")
         elif _MINERS.fullmatch(found.source.host.removeprefix("www.").partition(".")[0]) and "download" in found.source.path:
             notes.add("fetch", words=f"fetches a miner from {plain(found.source.host)}")
-        elif _CALLED_MINER.fullmatch(_PACKED.sub("", base(found.source.path))) or _INSTALL_MINER.search(found.source.path):
+        elif _CALLED_MINER.fullmatch(_PACKED.sub("", base(found.source.path)[-100:])) or _INSTALL_MINER.search(found.source.path):
             notes.add("fetch", 3.0, words=f"fetches {plain(base(found.source.path))}")
     if any(_STRATUM_SURE.match(w) for w in call.argv[1:]):
         notes.add("endpoint")

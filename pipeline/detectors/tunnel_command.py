@@ -195,11 +195,11 @@ def _plink(notes: Notes, script: Script, call: Call) -> None:
 
 
 def _ssh_settings(notes: Notes, path: str, text: str) -> None:
-    if re.search(r"(?im)^\s*RemoteForward\s+\S", text):
+    if re.search(r"(?im)^[ \t]*RemoteForward[ \t]+\S", text):
         notes.add("configured", words=f"writes a remote forward into {plain(path)}")
-    if re.search(r"(?im)^\s*DynamicForward\s+\S", text):
+    if re.search(r"(?im)^[ \t]*DynamicForward[ \t]+\S", text):
         notes.add("socks", words=f"writes a proxy into {plain(path)}")
-    if re.search(r"(?im)^\s*GatewayPorts\s+(?:yes|clientspecified)", text):
+    if re.search(r"(?im)^[ \t]*GatewayPorts[ \t]+(?:yes|clientspecified)", text):
         notes.add("forwarding", 2.6, words=f"lets forwarded ports be reached from outside, in {plain(path)}")
 
 
@@ -209,7 +209,7 @@ def _configuration(notes: Notes, path: str, text: str) -> None:
             return
         _ssh_settings(notes, path, text)
     if path.endswith((".toml", ".ini", ".yml", ".yaml", ".json", ".conf")):
-        if re.search(r"(?m)^\s*\[common\]", text) and "server_addr" in text or "serverAddr" in text and "remotePort" in text:
+        if re.search(r"(?m)^[ \t]*\[common\]", text) and "server_addr" in text or "serverAddr" in text and "remotePort" in text:
             notes.add("set_up", 4.0, "T1572", f"writes the settings of an frp client to {plain(path)}")
         elif re.search(r"(?m)^\[Interface\]", text) and "[Peer]" in text:
             notes.add("set_up", 3.0, "T1572", f"writes the settings of a WireGuard network to {plain(path)}")

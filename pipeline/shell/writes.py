@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from pipeline.shell.calls import Call, Script
+from pipeline.shell.escapes import unescape
 from pipeline.shell.options import parse
 
 __all__ = ["Write", "said", "writes"]
@@ -33,9 +34,11 @@ def said(call: Call) -> str | None:
     """
     if call.name in ("echo", "printf"):
         words = list(call.argv[1:])
+        escapes = call.name == "printf"
         while words and words[0][:1] == "-" and len(words[0]) > 1 and words[0].strip("-neE") == "":
-            words.pop(0)
-        return " ".join(words)
+            escapes = "e" in words.pop(0) or escapes
+        text = " ".join(words)
+        return unescape(text) if escapes else text
     if call.name in ("cat", "tee") and call.stdin is not None:
         return call.stdin
     return None

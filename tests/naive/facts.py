@@ -1,0 +1,83 @@
+"""Slow twin of kernels/facts.py: one agent at a time, facts as names in dicts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from pipeline.kernels.facts import FactSettings
+
+
+class Row(NamedTuple):
+    """One command: µs, nats, facts as a mask."""
+
+    ts: int
+    agent: int
+    weight: float
+    fact: int
+
+
+@dataclass
+class Agent:
+    last: int
+    turned: int
+    looks: float = 0.0
+    acts: float = 0.0
+    excess: float = 0.0
+    chain: float = 0.0
+    now: set[int] = field(default_factory=set)
+    before: set[int] = field(default_factory=set)
+
+
+def bits(mask: int) -> set[int]:
+    return {k for k in range(31) if mask & (1 << k)}
+
+
+def feed(a: Agent, row: Row, s: FactSettings) -> float:
+    if row.ts > a.last:
+        fade = 0.5 ** ((row.ts - a.last) / (s.half_life_s * 1e6))
+        a.looks, a.acts, a.excess, a.chain = a.looks * fade, a.acts * fade, a.excess * fade, a.chain * fade
+        a.last = row.ts
+    if row.ts - a.turned > s.memory_s * 1e6:
+        a.before = a.now if row.ts - a.turned <= 2.0 * (s.memory_s * 1e6) else set()
+        a.now = set()
+        a.turned = row.ts
+    shown = bits(row.fact)
+    if not shown:
+        a.looks = max(0.0, a.looks - s.looks_wear)
+        a.acts = max(0.0, a.acts - s.acts_wear)
+        return 0.0
+    remembered = a.now | a.before
+    known = 0.0
+    for k in sorted(shown):
+        known += s.nats[k]
+        if k in remembered:
+            continue
+        if k < 12:
+            a.looks += s.nats[k]
+        else:
+            a.acts += s.nats[k]
+    a.looks = min(a.looks, s.looks_cap)
+    a.acts = min(a.acts, s.cap)
+    beyond = row.weight - known
+    if shown - remembered:
+        a.excess = min(s.cap, a.excess + max(0.0, beyond))
+    else:
+        a.excess = max(a.excess, beyond)
+    a.now |= shown
+    everything = remembered | shown
+    first, weak, then, last = map(bits, (s.chain_first, s.chain_weak, s.chain_then, s.chain_last))
+    if shown & (first | weak | then | last) and everything & (first | weak) and everything & last:
+        more = s.chain_three if everything & then else s.chain_two
+        a.chain = max(a.chain, more if everything & first else more * 0.5)
+    return min(s.cap, max(a.looks + a.acts + a.excess + a.chain, row.weight))
+
+
+def strengths(rows: list[Row], s: FactSettings) -> list[float]:
+    """The strength after each row."""
+    agents: dict[int, Agent] = {}
+    out = []
+    for row in rows:
+        agent = agents.setdefault(row.agent, Agent(row.ts, row.ts))
+        out.append(feed(agent, row, s))
+    return out
