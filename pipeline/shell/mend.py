@@ -1,6 +1,6 @@
 """Broken command lines: logs lose quotes and brackets, and a parser then swallows what stands behind them.
 
-First what nothing closes is taken out; where that does not do, the text is cut at line ends, ``;``, ``&&``, ``||``, ``|``
+First a quote that nothing closes is taken out, and what else is open is closed at the end; where that does not do, the text is cut at line ends, ``;``, ``&&``, ``||``, ``|``
 and ``&`` outside of quotes, and each piece that still does not parse is left to the walk's own recovery.
 """
 
@@ -17,6 +17,7 @@ RESERVED = frozenset(
     ["if", "then", "else", "elif", "fi", "for", "while", "until", "do", "done", "case", "esac", "in", "{", "}", "!", "(",
      ")", "[[", "]]", "time", "function", "select"]
 )  # fmt: skip
+_CLOSING = {"$(": ")", "((": "))", "${": "}", "(": ")", "`": "`"}
 _TRIES = 6
 _TRIES_LONG = 2
 _LONG = 1_024
@@ -45,7 +46,8 @@ def mended(ready: Outline, broken: Source) -> Source:
             break
         # Of nested openings the last one is the culprit as a rule; a bracket nothing opens stands alone.
         place = again.stray[0] if again.stray else again.open_quotes[-1]
-        text = text[:place] + text[place + 1 :]
+        closing = "" if again.stray else _CLOSING.get(text[place : place + 2]) or _CLOSING.get(text[place], "")
+        text = text + closing if closing else text[:place] + text[place + 1 :]
         source = parse(ready._replace(text=text, operators=_moved(ready.operators, ready.text, text)))
         if source is not None and _damage(source) < fewest:
             best, fewest = source, _damage(source)

@@ -84,7 +84,7 @@ def split(text: str) -> list[list[Simple]] | None:
         if word is None:
             quoted = match.group("single")
             current.fields.append(Field(quoted if quoted is not None else match.group("double")))
-        elif not current.fields and (word in _RESERVED or "=" in word or "@" in word):
+        elif not current.fields and (word in _RESERVED or "=" in word or "@" in word or word[0] == "-"):
             return None
         elif current.redirects and word.isdigit():
             return None

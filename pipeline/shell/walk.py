@@ -714,6 +714,9 @@ class Walk(Runner):
                 fields += [field for part in child.named_children if part.type in _WORD_TYPES
                            for field in words.fields(part)[0]]  # fmt: skip
             self.context = context
+        if behind and behind[0].start_byte > node.end_byte + 1:
+            # The grammar (0.25) loses a "-" before "2>".
+            fields += map(Field, source.slice(node.end_byte, behind[0].start_byte).replace("\\\n", " ").split())
         if behind and fields and behind[0].start_byte == node.end_byte and fields[-1].text in ("0", "1", "2", "3", "5"):
             descriptor = fields.pop().text
         else:

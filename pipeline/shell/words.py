@@ -391,8 +391,8 @@ def _split(pieces: list[Piece], separators: str) -> Iterator[list[Piece]]:
 
 
 def _field(pieces: list[Piece], budget: Budget) -> Field:
-    if len(pieces) == 1 and pieces[0].known and not pieces[0].via and pieces[0].kind == QUOTED:
-        return Field(pieces[0].text)
+    if len(pieces) == 1 and pieces[0].known and pieces[0].kind == QUOTED:
+        return Field(pieces[0].text, via=pieces[0].via, feeder=pieces[0].feeder)
     text = "".join(piece.text for piece in pieces)
     if not budget.expand(len(text)):
         text = text[:256]
