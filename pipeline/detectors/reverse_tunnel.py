@@ -24,7 +24,8 @@ one second, keepalives left out):
 
 The direction of volumes, (out - in) / (out + in) of the payload after the handshake, was -0.09, 0.19, 0.26, 0.36 and
 1.0 in the used tunnels; of 9 push sessions none was above 0.1, of 8 client sessions only uploads. The tables are these
-counts, smoothed by about half a session a class; with so few sessions they are rough. The producer/consumer ratio is
+counts, smoothed by about half a session a class, and rough: they say 7.5, 6.7, 6.6, 4.0 and 2.7 nats of these five by
+bursts alone, and 7.3, 5.5, 4.7, 4.1 and 2.8 with each left out of them in turn. The producer/consumer ratio is
 Bullard's (FloCon 2014); who speaks first is how packet-level tools see reverse shells.
 """
 
