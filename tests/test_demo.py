@@ -15,13 +15,18 @@ from rich.console import Console
 
 from pipeline import demo
 from pipeline.errors import UsageError
-from pipeline.lab.cast import play
+from pipeline.lab.cast import Lab, play
 
 
 class Shown(NamedTuple):
     text: str
     folder: Path
     peaks: dict[str, float]
+
+
+@pytest.fixture(scope="module")
+def lab() -> Lab:
+    return play()
 
 
 @pytest.fixture(scope="module")
@@ -35,29 +40,28 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Shown:
     return Shown(out.getvalue(), folder, {record["agent"]: record["peak"]["score"] for record in agents})
 
 
-def test_the_guilty_agent_is_first_and_above_90(shown: Shown) -> None:
-    guilty = play().guilty
+def test_the_guilty_agent_is_first_and_above_90(shown: Shown, lab: Lab) -> None:
+    guilty = lab.guilty
     assert shown.peaks[guilty] > 90
     assert max(shown.peaks, key=lambda agent: shown.peaks[agent]) == guilty
     rows = re.findall(r"^(demo/\S+) +\d+\.\d [█▏▎▍▌▋▊▉ ]", shown.text, re.MULTILINE)
     assert rows[0] == guilty
 
 
-def test_no_innocent_agent_reaches_50(shown: Shown) -> None:
-    guilty = play().guilty
+def test_no_innocent_agent_reaches_50(shown: Shown, lab: Lab) -> None:
+    guilty = lab.guilty
     assert {agent: peak for agent, peak in shown.peaks.items() if peak >= 50 and agent != guilty} == {}
 
 
-def test_it_says_that_it_is_synthetic_and_who_was_meant_to_be_found(shown: Shown) -> None:
+def test_it_says_that_it_is_synthetic_and_who_was_meant_to_be_found(shown: Shown, lab: Lab) -> None:
     flat = " ".join(shown.text.split())
-    lab = play()
     assert "This lab is SYNTHETIC" in flat
     assert f"{lab.guilty} {shown.peaks[lab.guilty]:.1f} The one that misbehaves" in flat
     assert all(agent in flat for agent in lab.lookalikes)
 
 
-def test_it_tells_the_worst_ones_story_and_how_to_look_further(shown: Shown) -> None:
-    guilty = play().guilty
+def test_it_tells_the_worst_ones_story_and_how_to_look_further(shown: Shown, lab: Lab) -> None:
+    guilty = lab.guilty
     assert f"The story of {guilty}" in shown.text
     assert "rests on" in shown.text
     assert f"agentrisk explain {shown.folder / 'result'}" in shown.text
@@ -68,9 +72,9 @@ def test_it_fits_80_columns(shown: Shown) -> None:
     assert long == []
 
 
-def test_nothing_was_rejected_or_late(shown: Shown) -> None:
+def test_nothing_was_rejected_or_late(shown: Shown, lab: Lab) -> None:
     account = orjson.loads((shown.folder / "result" / "summary.json").read_bytes())["account"]
-    assert account["read"] == account["scored"] == play().events
+    assert account["read"] == account["scored"] == lab.events
 
 
 def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
