@@ -18,10 +18,19 @@ Columns = TypeVar("Columns", bound=Common | Flow | Gpu | Command)
 
 def times_of(batch: Batch) -> NDArray[np.int64]:
     """The time of every event, in order."""
+    return _each(batch, [part.common.ts if part is not None else None for part in batch.parts])
+
+
+def positions_of(batch: Batch) -> NDArray[np.int64]:
+    """Where in its source every event was, in order."""
+    return _each(batch, [part.common.position if part is not None else None for part in batch.parts])
+
+
+def _each(batch: Batch, columns: Sequence[NDArray[np.int64] | None]) -> NDArray[np.int64]:
     out = np.empty(len(batch), np.int64)
-    for kind, part in enumerate(batch.parts):
-        if part is not None:
-            out[batch.kind == kind] = part.common.ts
+    for kind, column in enumerate(columns):
+        if column is not None:
+            out[batch.kind == kind] = column
     return out
 
 

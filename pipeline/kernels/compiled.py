@@ -43,7 +43,7 @@ def fingerprint() -> str:
             if source.exists():
                 digest.update(f"{source.relative_to(package)}\0".encode() + source.read_bytes())
     digest.update("\0".join([sys.version, numba.__version__, llvmlite.binding.get_host_cpu_name(),
-                             platform.machine(), str(package)]).encode())
+                             platform.machine(), str(package), str(numba.config.BOUNDSCHECK)]).encode())
     return digest.hexdigest()[:16]
 
 
@@ -111,4 +111,18 @@ def kernel(function: Function) -> Function:
         return interpreted(function)
     on_disk = FOLDER is not None and Path(function.__code__.co_filename).is_file()
     compiled: Function = numba.njit(nogil=True, error_model="numpy", cache=on_disk)(function)
+    return compiled
+
+
+def inlined(function: Function) -> Function:
+    """Like `kernel`, for a function that only kernels call: it becomes part of them, without a way in from Python.
+
+    Its arrays are not counted in and out (an atomic instruction each, which took half the time of such a kernel); so it
+    may neither make an array nor return one.
+    """
+    if numba.config.DISABLE_JIT:
+        return interpreted(function)
+    on_disk = FOLDER is not None and Path(function.__code__.co_filename).is_file()
+    options = {"forceinline": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True, "_nrt": False}
+    compiled: Function = numba.njit(nogil=True, error_model="numpy", cache=on_disk, **options)(function)
     return compiled

@@ -1,0 +1,103 @@
+"""What the fast lane's kernel leaves behind, as a batch."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.events import codes
+from pipeline.events.batch import Batch, Part
+from pipeline.events.columns import Command, Common, Flow, Gpu
+from pipeline.events.strings import Strings
+from pipeline.formats._fast import (
+    DURATION_LONG,
+    FLOATS,
+    HASHED,
+    MOST_STRINGS,
+    NEWLINE,
+    OFFSETS,
+    POSITION_LONG,
+    STRINGS,
+    TS_LONG,
+    Sheet,
+    new_line,
+    new_sheet,
+    read_lines,
+)
+
+
+class Plain(NamedTuple):
+    """What the fast lane read.
+
+    batch   the lines that were plain
+    handed  int64[stretches, 3]: lines that were not: where they begin and end, and the number of the first
+    lines   how many lines there were
+    """
+
+    batch: Batch
+    handed: NDArray[np.int64]
+    lines: int
+
+
+def read_plain(data: NDArray[np.uint8], size: int, source: int, position: int) -> Plain:
+    """The plain lines of data[:size]; the 64 bytes behind them are used, and strings lie in `data`."""
+    data[size] = NEWLINE
+    most = int(np.count_nonzero(data[:size] == NEWLINE)) + 1
+    sheet = new_sheet(most)
+    handed = np.empty((most, 3), np.int64)
+    counts = np.zeros(3, np.int64)
+    read_lines(data, size, new_line(), sheet, handed, counts)
+    rows, stretches, lines = counts.tolist()
+    return Plain(to_batch(data, cut(sheet, slice(rows)), source, position), handed[:stretches], lines)
+
+
+def cut(sheet: Sheet, rows: slice | NDArray[np.intp]) -> Sheet:
+    """Some rows of a sheet."""
+    return Sheet(*(columns[:, rows] for columns in sheet))
+
+
+def to_batch(data: NDArray[np.uint8], sheet: Sheet, source: int, position: int) -> Batch:
+    """The rows of a sheet as a batch."""
+    kind = sheet.octets[0]
+    row = np.empty(len(kind), np.int64)
+    parts: list[Part | None] = [None, None, None]
+    for k in range(len(codes.KINDS)):
+        rows = np.flatnonzero(kind == k)
+        row[rows] = np.arange(len(rows))
+        if len(rows):
+            mine = sheet if len(rows) == len(kind) else cut(sheet, rows)
+            parts[k] = Part(common(data, mine, source, position), (flow, gpu, command)[k](data, mine))
+    return Batch((parts[0], parts[1], parts[2]), kind, row)
+
+
+def strings(data: NDArray[np.uint8], sheet: Sheet, first: int, last: int) -> list[Strings]:
+    """Some columns of strings."""
+    return [Strings(data, sheet.longs[OFFSETS + i], sheet.shorts[i]) for i in range(first, last)]
+
+
+def common(data: NDArray[np.uint8], sheet: Sheet, source: int, position: int) -> Common:
+    """The columns that all kinds have."""
+    ts = sheet.longs[TS_LONG]
+    return Common(ts, np.full(len(ts), source, np.int32), sheet.longs[POSITION_LONG] + position, *strings(data, sheet, 0, 4))
+
+
+def flow(data: NDArray[np.uint8], sheet: Sheet) -> Flow:
+    """The columns of flows."""
+    integers = sheet.shorts[MOST_STRINGS:]
+    return Flow(
+        *sheet.words[:HASHED], integers[0], integers[1], *sheet.octets[1:], sheet.longs[DURATION_LONG],
+        *sheet.floats[: len(FLOATS[codes.FLOW])], integers[2], integers[3], sheet.words[HASHED],
+        *strings(data, sheet, 4, 6),
+    )  # fmt: skip
+
+
+def gpu(data: NDArray[np.uint8], sheet: Sheet) -> Gpu:
+    """The columns of GPU samples."""
+    return Gpu(sheet.words[HASHED], *strings(data, sheet, 4, 6), *sheet.floats[: len(FLOATS[codes.GPU])])
+
+
+def command(data: NDArray[np.uint8], sheet: Sheet) -> Command:
+    """The columns of commands."""
+    return Command(*strings(data, sheet, 4, len(STRINGS[codes.COMMAND])), sheet.floats[0])
