@@ -25,7 +25,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 import orjson
@@ -244,6 +244,8 @@ def expected(annotation: Any) -> str:
     'a number, at least 0 and at most 1'
     >>> expected(tuple[float, float])
     'an array of 2: a number, a number'
+    >>> expected(Literal["murmur2", "any"])
+    'one of "murmur2", "any"'
     """
     inner, notes = bare(annotation)
     arguments = get_args(inner)
@@ -251,6 +253,8 @@ def expected(annotation: Any) -> str:
         words = f"an array, each {expected(arguments[0])}"
     elif get_origin(inner) is tuple:
         words = f"an array of {len(arguments)}: {', '.join(expected(a) for a in arguments)}"
+    elif get_origin(inner) is Literal:
+        words = f"one of {', '.join(map(toml, arguments))}"
     else:
         words = {float: "a number", int: "a whole number", bool: "true or false", str: "a string"}.get(
             inner, str(inner)
@@ -260,7 +264,7 @@ def expected(annotation: Any) -> str:
         for note in notes
         for phrase, number in (("above", note.gt), ("at least", note.ge), ("below", note.lt), ("at most", note.le))
         if number is not None
-    ]
+    ] + [f"like {note.pattern}" for note in notes if note.pattern is not None]
     return words + (", " + " and ".join(limits) if limits else "")
 
 

@@ -1,7 +1,7 @@
 """The README is true: its commands run, and print what it says they print.
 
 A fenced block marked `console` holds commands after `$ ` and what they print. `...` stands for what differs from run
-to run; as the last line for all that follows. `python -m tests.test_readme` writes the README anew from what is printed.
+to run; as the last line for all that follows. `python -m tests.test_readme` writes the README anew.
 """
 
 from __future__ import annotations
