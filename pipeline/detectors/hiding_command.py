@@ -10,7 +10,7 @@ from pipeline.detectors import Finding
 from pipeline.detectors._facts import Fact, Notes, Table, shown
 from pipeline.kernels import facts as kernel
 from pipeline.shell.calls import Call, Script
-from pipeline.shell.options import parse
+from pipeline.shell.options import names, parse
 from pipeline.shell.places import base, hidden, plain, scratch, system
 from pipeline.shell.python_code import read_python
 from pipeline.shell.writes import writes
@@ -72,10 +72,12 @@ def explain(why: Any) -> str:
     return shown(TABLE, why, "hiding")
 
 
-_SHELLS: Final = frozenset("sh bash dash ash zsh ksh".split())
-_RUNNERS: Final = _SHELLS | frozenset("python python2 python3 perl ruby php node eval source .".split())
-_DECODERS: Final = frozenset("base64 base32 xxd openssl uudecode gpg rev basenc".split())
-_HISTORY_NAMES: Final = frozenset("HISTFILE HISTSIZE HISTFILESIZE HISTCONTROL HISTIGNORE HISTSAVE HISTORY HISTLOG HISTZONE SAVEHIST".split())
+_SHELLS: Final = names("sh bash dash ash zsh ksh")
+_RUNNERS: Final = _SHELLS | names("python python2 python3 perl ruby php node eval source .")
+_DECODERS: Final = names("base64 base32 xxd openssl uudecode gpg rev basenc")
+_HISTORY_NAMES: Final = names(
+    "HISTFILE HISTSIZE HISTFILESIZE HISTCONTROL HISTIGNORE HISTSAVE HISTORY HISTLOG HISTZONE SAVEHIST"
+)
 _SHIPPERS: Final = re.compile(
     r"(?i)(?:^|[/_.-])(?:filebeat|auditbeat|packetbeat|metricbeat|winlogbeat|fluent-?bit|fluentd|td-agent(?:-bit)?|vector|promtail|logstash|"
     r"rsyslogd?|syslogd?|syslog-ng|journald|systemd-journald|log-?shipper\w*|logship\w*|log-?agent|log-?forwarder|log-?collector|splunkd?|splunkforwarder|"
@@ -83,10 +85,18 @@ _SHIPPERS: Final = re.compile(
     r"elastic-?agent|newrelic-infra|wazuh-?\w*|ossec-?\w*|falco\w*|tetragon|osqueryd?|sysmon\w*|tracee|auditd|kauditd|laurel|crowdstrike|"
     r"falcon-sensor|sentinelone|aliyun-?service|aegis|cloudmonitor|AliYunDun|qcloud|YunJing|clamd|freshclam|aide|tripwire|rkhunter)(?:$|[/_.-])"
 )
-_AUDIT: Final = re.compile(r"(?i)auditd|falco|tetragon|osquery|sysmon|tracee|wazuh|ossec|crowdstrike|falcon|sentinel|aegis|AliYunDun|clam|aide|tripwire|apparmor|selinux")
-_LOG_FILES: Final = re.compile(r"/var/log(?:/|$)|/var/adm/|/var/run/utmp|/run/utmp|(?:^|/)command\.log$|(?:^|/)audit\.log$")
-_LOGINS: Final = re.compile(r"(?:/var/log/(?:wtmp|btmp|lastlog|utmp|auth\.log|secure|audit\S*)|/var/run/utmp|/run/utmp)\b")
-_HISTORY_FILE: Final = re.compile(r"\.(?:bash|zsh|sh|ash|ksh|python|mysql|psql|node_repl)_history$|\.histfile$|fish_history$")
+_AUDIT: Final = re.compile(
+    r"(?i)auditd|falco|tetragon|osquery|sysmon|tracee|wazuh|ossec|crowdstrike|falcon|sentinel|aegis|AliYunDun|clam|aide|tripwire|apparmor|selinux"
+)
+_LOG_FILES: Final = re.compile(
+    r"/var/log(?:/|$)|/var/adm/|/var/run/utmp|/run/utmp|(?:^|/)command\.log$|(?:^|/)audit\.log$"
+)
+_LOGINS: Final = re.compile(
+    r"(?:/var/log/(?:wtmp|btmp|lastlog|utmp|auth\.log|secure|audit\S*)|/var/run/utmp|/run/utmp)\b"
+)
+_HISTORY_FILE: Final = re.compile(
+    r"\.(?:bash|zsh|sh|ash|ksh|python|mysql|psql|node_repl)_history$|\.histfile$|fish_history$"
+)
 
 
 _PATH: Final = re.compile(r"[\w.+@%:~ -]*/(?:[\w.+@%:~ -]+/)*[\w.+@%:~-]+")
@@ -111,7 +121,13 @@ def judge(script: Script) -> Finding | None:
         reader = _BY_NAME.get(call.name)
         if reader is not None:
             reader(notes, script, at, call)
-        elif call.argv and "/" in call.argv[0] and _PATH.fullmatch(call.argv[0]) and hidden(call.argv[0]) and not call.remote:
+        elif (
+            call.argv
+            and "/" in call.argv[0]
+            and _PATH.fullmatch(call.argv[0])
+            and hidden(call.argv[0])
+            and not call.remote
+        ):
             notes.add("hidden_run", words=f"runs {plain(call.argv[0])}, which is hidden")
         if call.name in _RUNNERS and call.pipe_in is not None:
             _fed(notes, script, call)
@@ -135,19 +151,50 @@ def _environment(notes: Notes, call: Call) -> None:
 
 
 def _history_setting(notes: Notes, name: str, value: str) -> None:
-    if name in ("HISTFILE", "HISTSAVE", "HISTLOG") and value in ("", "/dev/null", "/dev/zero") or name in ("HISTSIZE", "HISTFILESIZE", "SAVEHIST") and value == "0":
-        notes.add("history_off")
-    elif name == "HISTIGNORE" and value == "*":
+    if (
+        (name in ("HISTFILE", "HISTSAVE", "HISTLOG") and value in ("", "/dev/null", "/dev/zero"))
+        or (name in ("HISTSIZE", "HISTFILESIZE", "SAVEHIST") and value == "0")
+        or (name == "HISTIGNORE" and value == "*")
+    ):
         notes.add("history_off")
 
 
 _ENCODED: Final = frozenset(("base64", "base32", "hex", "rot13", "rev", "tr", "printf", "echo -e"))
 _PROGRAM_TEXT: Final = frozenset(
-    ("sh -c", "sh stdin", "sh script", "script", "eval", "source", "python -c", "python stdin", "python script", "perl -e", "crontab")
+    (
+        "sh -c",
+        "sh stdin",
+        "sh script",
+        "script",
+        "eval",
+        "source",
+        "python -c",
+        "python stdin",
+        "python script",
+        "perl -e",
+        "crontab",
+    )
 )
 _ODD: Final = frozenset(("ansi-c", "glob", "brace", "quotes"))
 _WORTH_HIDING: Final = _SHELLS | frozenset(
-    ("curl", "wget", "nc", "ncat", "netcat", "ssh", "socat", "nmap", "python", "python3", "perl", "cat", "chmod", "base64", "whoami", "id")
+    (
+        "curl",
+        "wget",
+        "nc",
+        "ncat",
+        "netcat",
+        "ssh",
+        "socat",
+        "nmap",
+        "python",
+        "python3",
+        "perl",
+        "cat",
+        "chmod",
+        "base64",
+        "whoami",
+        "id",
+    )
 )
 
 
@@ -245,7 +292,9 @@ def _rm(notes: Notes, script: Script, at: int, call: Call) -> None:
         notes.add("erase")
 
 
-_SYSTEM_LOG: Final = re.compile(r"/var/log/?\*?$|/var/log/(?:syslog|messages|journal|kern|cron|maillog|xferlog|boot|daemon|user|dmesg|faillog)\S*")
+_SYSTEM_LOG: Final = re.compile(
+    r"/var/log/?\*?$|/var/log/(?:syslog|messages|journal|kern|cron|maillog|xferlog|boot|daemon|user|dmesg|faillog)\S*"
+)
 
 
 def _ln(notes: Notes, script: Script, at: int, call: Call) -> None:
@@ -274,7 +323,12 @@ def _emptied(notes: Notes, path: str) -> None:
 def _write(notes: Notes, script: Script, path: str, text: str | None, call: Call) -> None:
     if path.endswith("ld.so.preload"):
         notes.add("preload", words="loads a library into every program")
-    nothing = text == "" or call.name in ("", ":", "true") or call.name == "cat" and "/dev/null" in call.argv or call.name in ("cp", "dd", "ln") and "/dev/null" in " ".join(call.argv)
+    nothing = (
+        text == ""
+        or call.name in ("", ":", "true")
+        or (call.name == "cat" and "/dev/null" in call.argv)
+        or (call.name in ("cp", "dd", "ln") and "/dev/null" in " ".join(call.argv))
+    )
     if nothing:
         _emptied(notes, path)
     elif text is not None and re.search(r"(?m)^[ \t]*(?:unset HISTFILE|export HISTFILE=/dev/null|HISTSIZE=0)", text):
@@ -290,19 +344,30 @@ def _renamed(notes: Notes, call: Call, path: str) -> None:
         name = base(source)
         if system(source) and (scratch(path) or hidden(path)) and name in _TOOLS and target != name:
             notes.add("renamed", words=f"gives {plain(name)} the name {plain(path)}")
-        elif (scratch(source) or source.startswith("./") or "/" not in source) and target != name and _SERVICE_LIKE.fullmatch(target) and "." not in name:
+        elif (
+            (scratch(source) or source.startswith("./") or "/" not in source)
+            and target != name
+            and _SERVICE_LIKE.fullmatch(target)
+            and "." not in name
+        ):
             notes.add("renamed", words=f"gives {plain(name)} the name {plain(target)}")
 
 
-_TOOLS: Final = frozenset("bash sh dash busybox curl wget nc ncat ssh python3 python perl socat nmap echo".split())
-_SERVICE_LIKE: Final = re.compile(r"\[?(?:kworker|kthreadd?|ksoftirqd|kswapd0?|migration|rcu_\w+|systemd(?:-\w+)?|sshd|crond?|dbus-daemon|httpd|nginx|init|watchdogd?|kdevtmpfs\w*|bioset|khugepaged|irqbalance|rsyslogd|python3?|java|node|apache2)(?:[/:]\S*)?\]?")
+_TOOLS: Final = names("bash sh dash busybox curl wget nc ncat ssh python3 python perl socat nmap echo")
+_SERVICE_LIKE: Final = re.compile(
+    r"\[?(?:kworker|kthreadd?|ksoftirqd|kswapd0?|migration|rcu_\w+|systemd(?:-\w+)?|sshd|crond?|dbus-daemon|httpd|nginx|init|watchdogd?|kdevtmpfs\w*|bioset|khugepaged|irqbalance|rsyslogd|python3?|java|node|apache2)(?:[/:]\S*)?\]?"
+)
 
 
 def _exec(notes: Notes, script: Script, at: int, call: Call) -> None:
     words = call.argv[1:]
     if "-a" in words[:-1]:
         name = words[words.index("-a") + 1]
-        notes.add("renamed", 4.6 if _SERVICE_LIKE.fullmatch(name) else None, words=f"runs a program under the name {plain(name)}")
+        notes.add(
+            "renamed",
+            4.6 if _SERVICE_LIKE.fullmatch(name) else None,
+            words=f"runs a program under the name {plain(name)}",
+        )
 
 
 def _touch(notes: Notes, script: Script, at: int, call: Call) -> None:
@@ -313,7 +378,9 @@ def _touch(notes: Notes, script: Script, at: int, call: Call) -> None:
     if reference:
         old = system(reference) or reference.startswith("/etc/")
         notes.add("times", 4.6 if odd and old else 3.0 if odd or old else 0.8)
-    elif options.has("d", "t", "date") and any(system(t) or t.startswith(("/etc/", "/var/log/")) or ".ssh" in t for t in targets):
+    elif options.has("d", "t", "date") and any(
+        system(t) or t.startswith(("/etc/", "/var/log/")) or ".ssh" in t for t in targets
+    ):
         notes.add("times", 4.0, words="sets the time stamp of a system file")
 
 
@@ -330,9 +397,13 @@ def _kill(notes: Notes, script: Script, at: int, call: Call) -> None:
     source = call.pipe_in
     if source is not None and 0 <= source < len(script.calls):
         _kill_source(notes, script, source)
-    elif "kill" == call.name:
+    elif call.name == "kill":
         for other in script.calls[max(0, at - 3) : at + 4]:
-            if other is not call and other.name in ("cat", "pgrep", "pidof", "head") and any(_SHIPPERS.search(w) for w in other.argv[1:]):
+            if (
+                other is not call
+                and other.name in ("cat", "pgrep", "pidof", "head")
+                and any(_SHIPPERS.search(w) for w in other.argv[1:])
+            ):
                 _ended(notes, next(w for w in other.argv[1:] if _SHIPPERS.search(w)))
                 return
 
@@ -370,7 +441,7 @@ def _systemctl(notes: Notes, script: Script, at: int, call: Call) -> None:
 
 def _auditctl(notes: Notes, script: Script, at: int, call: Call) -> None:
     words = call.argv[1:]
-    if "-D" in words or "-e" in words[:-1] and words[words.index("-e") + 1] == "0":
+    if "-D" in words or ("-e" in words[:-1] and words[words.index("-e") + 1] == "0"):
         notes.add("auditing", words="switches auditing off")
 
 
@@ -380,19 +451,28 @@ def _setenforce(notes: Notes, script: Script, at: int, call: Call) -> None:
 
 
 def _journalctl(notes: Notes, script: Script, at: int, call: Call) -> None:
-    if any(w.startswith(("--vacuum-time=1s", "--vacuum-size=1", "--vacuum-time=0", "--vacuum-files=1")) for w in call.argv[1:]):
+    if any(
+        w.startswith(("--vacuum-time=1s", "--vacuum-size=1", "--vacuum-time=0", "--vacuum-files=1"))
+        for w in call.argv[1:]
+    ):
         notes.add("logs", 3.6, words="empties the journal")
 
 
 def _mkdir(notes: Notes, script: Script, at: int, call: Call) -> None:
     for word in call.argv[1:]:
-        if word[:1] != "-" and hidden(word) and (scratch(word) or word.startswith(("/dev", "/usr", "/var", "/lib", "/etc"))):
+        if (
+            word[:1] != "-"
+            and hidden(word)
+            and (scratch(word) or word.startswith(("/dev", "/usr", "/var", "/lib", "/etc")))
+        ):
             notes.add("hidden_place", words=f"makes the hidden folder {plain(word)}")
 
 
 def _mount(notes: Notes, script: Script, at: int, call: Call) -> None:
     words = call.argv[1:]
-    if any(w in ("-o", "--bind", "-obind") or "bind" in w for w in words) and any(re.match(r"/proc/(?:\d+|\$)", w) for w in words):
+    if any(w in ("-o", "--bind", "-obind") or "bind" in w for w in words) and any(
+        re.match(r"/proc/(?:\d+|\$)", w) for w in words
+    ):
         notes.add("process", words="covers a process in /proc with another folder")
 
 
@@ -452,7 +532,9 @@ _BY_NAME: dict[str, Callable[[Notes, Script, int, Call], None]] = {
     "mount": _mount,
     "chattr": _chattr,
     "clear": _clear,
-    **dict.fromkeys(("xhide", "libprocesshider", "hideproc", "mig-logcleaner", "logcleaner", "wipe-logs", "0x333shadow"), _hider),
+    **dict.fromkeys(
+        ("xhide", "libprocesshider", "hideproc", "mig-logcleaner", "logcleaner", "wipe-logs", "0x333shadow"), _hider
+    ),
     "insmod": _insmod,
     **dict.fromkeys(("base64", "base32"), _decode),
     **dict.fromkeys(_SHELLS, _shell),

@@ -12,6 +12,7 @@ from pipeline.detectors._facts import Fact, Notes, Table, shown
 from pipeline.kernels import facts as kernel
 from pipeline.shell.calls import Call, Script
 from pipeline.shell.fetches import FETCHERS, fetch
+from pipeline.shell.options import names
 from pipeline.shell.places import base, plain
 from pipeline.shell.python_code import read_python
 from pipeline.shell.writes import writes
@@ -76,13 +77,21 @@ _MINERS: Final = re.compile(
     r"|xptminer|primeminer|pooler-cpuminer|wolf-cpuminer|ariocppminer|sugarmaker|monero-miner|yam-miner)"
     r"(?:[-_.+][\w.+-]*)?"
 )
-_OTHER_THINGS: Final = re.compile(r"(?i)doc|book|export|dashboard|monitor|wiki|api|website|detect|rule|yara|\.(?:md|html?|py|txt|c|cpp|h|rs|js)$")
+_OTHER_THINGS: Final = re.compile(
+    r"(?i)doc|book|export|dashboard|monitor|wiki|api|website|detect|rule|yara|\.(?:md|html?|py|txt|c|cpp|h|rs|js)$"
+)
 _AMBIGUOUS: Final = re.compile(
     r"(?i)(?:t-rex|rigel|trm|excavator|dstm|cudo|teamred|xmr|stak)(?:[-_.]?(?:v?\d[\w.]*|linux|x64|x86_64|cuda\d*|gpu|static|miner))*"
 )
-_STRATUM: Final = re.compile(r"(?i)(?:stratum[12]?|ethproxy|daemon|nicehash|ethstratum|eth|etchash)(?:\+\w+)?://[\w.\[\]-]+(?::\d+)?")
-_STRATUM_SURE: Final = re.compile(r"(?i)(?:stratum[12]?(?:\+(?:tcp|ssl|tls|tcps|udp|http))?|ethproxy\+\w+|ethstratum\+?\w*|daemon\+http)://[^\s'\"]{4,}")
-_ENDPOINT: Final = re.compile(r"(?:\w+(?:\+\w+)?://)?(?:[\w-]+(?:\.[\w-]+)+|localhost|\[[0-9a-fA-F:]+\]):\d{2,5}(?:/\S*)?")
+_STRATUM: Final = re.compile(
+    r"(?i)(?:stratum[12]?|ethproxy|daemon|nicehash|ethstratum|eth|etchash)(?:\+\w+)?://[\w.\[\]-]+(?::\d+)?"
+)
+_STRATUM_SURE: Final = re.compile(
+    r"(?i)(?:stratum[12]?(?:\+(?:tcp|ssl|tls|tcps|udp|http))?|ethproxy\+\w+|ethstratum\+?\w*|daemon\+http)://[^\s'\"]{4,}"
+)
+_ENDPOINT: Final = re.compile(
+    r"(?:\w+(?:\+\w+)?://)?(?:[\w-]+(?:\.[\w-]+)+|localhost|\[[0-9a-fA-F:]+\]):\d{2,5}(?:/\S*)?"
+)
 _MONERO: Final = re.compile(r"[48][0-9AB][1-9A-HJ-NP-Za-km-z]{93}(?:[1-9A-HJ-NP-Za-km-z]{11})?(?:[.+/][\w.@-]*)?")
 _WALLET: Final = re.compile(
     r"(?:0x[0-9a-fA-F]{40}|bc1[02-9ac-hj-np-z]{38,60}|[13][1-9A-HJ-NP-Za-km-z]{25,34}|R[1-9A-HJ-NP-Za-km-z]{33}|t1[1-9A-HJ-NP-Za-km-z]{33}"
@@ -95,9 +104,33 @@ _ALGORITHMS: Final = re.compile(
     r"verushash|verus|nexapow|dynex\w*|beamhash\w*|cuckatoo\d*|cuckaroo\w*|neoscrypt|groestl|qubit|quark|m7mhash|m7m|phi2?|skein|xevan)"
 )
 _OWN_OPTIONS: Final = frozenset(
-    ("--donate-level", "--donate-over-proxy", "--nicehash", "--rig-id", "--randomx-mode", "--randomx-1gb-pages", "--cpu-max-threads-hint",
-     "--coin", "--cuda-launch", "--opencl-threads", "--huge-pages-jit", "--randomx-wrmsr", "--share-min", "--share-max", "--pool-user",
-     "--proxywallet", "-epool", "-ewal", "-eworker", "--ethaddr", "--stratum", "--dagpath", "--lhr", "--mining-address", "--mining-threads")
+    (
+        "--donate-level",
+        "--donate-over-proxy",
+        "--nicehash",
+        "--rig-id",
+        "--randomx-mode",
+        "--randomx-1gb-pages",
+        "--cpu-max-threads-hint",
+        "--coin",
+        "--cuda-launch",
+        "--opencl-threads",
+        "--huge-pages-jit",
+        "--randomx-wrmsr",
+        "--share-min",
+        "--share-max",
+        "--pool-user",
+        "--proxywallet",
+        "-epool",
+        "-ewal",
+        "-eworker",
+        "--ethaddr",
+        "--stratum",
+        "--dagpath",
+        "--lhr",
+        "--mining-address",
+        "--mining-threads",
+    )
 )
 _POOLISH: Final = re.compile(
     r"(?i)(?:^|[.@/-])(?:[\w-]*(?:coin|xmr|eth|mine|mining|monero|hash|crypto)[\w-]*pool|pool[\w-]*\.[\w-]*(?:xmr|monero|eth|mine|mining|coin|hash|supportxmr|minexmr)"
@@ -105,14 +138,15 @@ _POOLISH: Final = re.compile(
     r"herominers|woolypooly|poolin|antpool|viabtc|c3pool|kryptex|dwarfpool|crypto-pool|xmrpool|zergpool|zpool|prohashing|slushpool|braiins))[\w-]*\."
 )
 # Programs whose words are text, files or patterns, or that use -o and -u for something else.
-_READERS: Final = frozenset(
-    "echo printf grep egrep fgrep rg ag ack sed awk gawk cat tac less more head tail man info find locate which whereis type git ls ps "
-    "pgrep pkill kill killall cut sort uniq wc tr strings file stat test [ [[ vi vim nano emacs code curl wget ssh scp rsync mysql psql "
-    "mount top sha256sum md5sum diff cmp cp mv rm mkdir touch ln du df tee jq yq xxd od column gcc g++ cc clang ld go rustc javac tshark "
-    "tcpdump nc ncat telnet dig nslookup host ping openssl apropos export set unset read cd pushd help edit open create search_file "
-    "search_dir find_file goto scroll_down submit nmap whois apt-cache basename dirname realpath readlink".split()
+_READERS: Final = names(
+    "echo printf grep egrep fgrep rg ag ack sed awk gawk cat tac less more head tail man info find locate which "
+    "whereis type git ls ps pgrep pkill kill killall cut sort uniq wc tr strings file stat test [ [[ vi vim nano "
+    "emacs code curl wget ssh scp rsync mysql psql mount top sha256sum md5sum diff cmp cp mv rm mkdir touch ln du "
+    "df tee jq yq xxd od column gcc g++ cc clang ld go rustc javac tshark tcpdump nc ncat telnet dig nslookup "
+    "host ping openssl apropos export set unset read cd pushd help edit open create search_file search_dir "
+    "find_file goto scroll_down submit nmap whois apt-cache basename dirname realpath readlink"
 )
-_INSTALLERS: Final = frozenset("apt apt-get yum dnf apk pacman zypper brew snap nix-env conda mamba".split())
+_INSTALLERS: Final = names("apt apt-get yum dnf apk pacman zypper brew snap nix-env conda mamba")
 
 
 def judge(script: Script) -> Finding | None:
@@ -185,7 +219,10 @@ def _form(notes: Notes, name: str, argv: tuple[str, ...]) -> None:
         before = argv[at - 1]
         if "://" in word and _STRATUM_SURE.search(word):
             pool = word.partition("=")[2] if word.startswith("--") else word
-            notes.add("url", words=f"gives {shown_name} the address of a pool, {plain(pool.rpartition('://')[2].rpartition('@')[2])}")
+            notes.add(
+                "url",
+                words=f"gives {shown_name} the address of a pool, {plain(pool.rpartition('://')[2].rpartition('@')[2])}",
+            )
         if word[:1] == "-":
             option, given, value = word.partition("=")
             if option in _OWN_OPTIONS:
@@ -197,7 +234,9 @@ def _form(notes: Notes, name: str, argv: tuple[str, ...]) -> None:
             elif given and option in ("--algo", "--algorithm") and _ALGORITHMS.fullmatch(value):
                 algorithm = True
             continue
-        if before in ("-o", "--url", "--pool", "--server", "-pool", "-P", "-s", "--proxy-pool") and _ENDPOINT.fullmatch(word):
+        if before in ("-o", "--url", "--pool", "--server", "-pool", "-P", "-s", "--proxy-pool") and _ENDPOINT.fullmatch(
+            word
+        ):
             endpoint = word
         elif before in ("-u", "--user", "-wal", "--wallet", "-w", "--address", "-ewal", "--username", "-O"):
             user = word
@@ -212,15 +251,27 @@ def _form(notes: Notes, name: str, argv: tuple[str, ...]) -> None:
                 notes.add("wallet", words=f"gives {shown_name} a wallet")
     if endpoint:
         if user and ("@" not in user or _WALLET.match(user)):
-            notes.add("form", 6.4 if own or algorithm or password or len(user) > 12 else 5.0, words=f"gives {shown_name} a pool and a wallet, {plain(endpoint)}")
+            notes.add(
+                "form",
+                6.4 if own or algorithm or password or len(user) > 12 else 5.0,
+                words=f"gives {shown_name} a pool and a wallet, {plain(endpoint)}",
+            )
         elif own or algorithm:
-            notes.add("form", 6.4 if own and algorithm else 4.2, words=f"starts {shown_name} with a pool and mining options, {plain(endpoint)}")
+            notes.add(
+                "form",
+                6.4 if own and algorithm else 4.2,
+                words=f"starts {shown_name} with a pool and mining options, {plain(endpoint)}",
+            )
         else:
             notes.add("endpoint")
         if _POOLISH.search(endpoint[:200]):
             notes.add("pool_name")
-    elif own or algorithm and user:
-        notes.add("option", 4.6 if own > 1 or (own and algorithm) else None, words=f"gives {shown_name} options that miners have")
+    elif own or (algorithm and user):
+        notes.add(
+            "option",
+            4.6 if own > 1 or (own and algorithm) else None,
+            words=f"gives {shown_name} options that miners have",
+        )
     elif algorithm and len(argv) > 4 and _ALGORITHMS.fullmatch(argv[-1]) is None:
         notes.add("endpoint")
 
@@ -237,15 +288,22 @@ def _fetches(notes: Notes, call: Call) -> None:
         kept = base(found.kept)
         if any(map(named, [kept, *parts[-4:]])) and not _OTHER_THINGS.search(parts[-1] if parts else ""):
             notes.add("fetch", words=f"fetches the miner {plain(kept or parts[-1])}")
-        elif _MINERS.fullmatch(found.source.host.removeprefix("www.").partition(".")[0]) and "download" in found.source.path:
+        elif (
+            _MINERS.fullmatch(found.source.host.removeprefix("www.").partition(".")[0])
+            and "download" in found.source.path
+        ):
             notes.add("fetch", words=f"fetches a miner from {plain(found.source.host)}")
-        elif _CALLED_MINER.fullmatch(_PACKED.sub("", base(found.source.path)[-100:])) or _INSTALL_MINER.search(found.source.path):
+        elif _CALLED_MINER.fullmatch(_PACKED.sub("", base(found.source.path)[-100:])) or _INSTALL_MINER.search(
+            found.source.path
+        ):
             notes.add("fetch", 3.0, words=f"fetches {plain(base(found.source.path))}")
     if any(_STRATUM_SURE.match(w) for w in call.argv[1:]):
         notes.add("endpoint")
 
 
-_CALLED_MINER: Final = re.compile(r"(?i)(?:[\w-]*[-_])?(?:cpu|gpu|xmr|eth|btc|coin|cuda|crypto|lmr)?-?miner[sdn]?(?:32|64|[-_][\w.]+)?")
+_CALLED_MINER: Final = re.compile(
+    r"(?i)(?:[\w-]*[-_])?(?:cpu|gpu|xmr|eth|btc|coin|cuda|crypto|lmr)?-?miner[sdn]?(?:32|64|[-_][\w.]+)?"
+)
 _INSTALL_MINER: Final = re.compile(r"(?i)setup_(?:moneroocean|c3pool)_miner|hashfish|/xmr(?:ig)?\.sh$")
 
 
@@ -312,16 +370,22 @@ def _written(notes: Notes, path: str, text: str) -> None:
             whole = isinstance(json.loads(text), dict)
         except (ValueError, RecursionError):
             whole = False
-        if pool and ('"user"' in text or '"wallet_address"' in text or whole):
+        if (pool and ('"user"' in text or '"wallet_address"' in text or whole)) or '"donate-level"' in text:
             notes.add("config", words=f"writes a miner's configuration to {plain(path)}")
-        elif '"donate-level"' in text:
-            notes.add("config", words=f"writes a miner's configuration to {plain(path)}")
-    elif _STRATUM_SURE.search(text) and (path.endswith((".conf", ".cfg", ".ini", ".sh", ".json", ".service", ".bat", ".env")) or "." not in base(path)):
+    elif _STRATUM_SURE.search(text) and (
+        path.endswith((".conf", ".cfg", ".ini", ".sh", ".json", ".service", ".bat", ".env")) or "." not in base(path)
+    ):
         notes.add("config", 5.6, words=f"writes the address of a pool to {plain(path)}")
 
 
 def _code(notes: Notes, language: str, source: str) -> None:
-    if "mining.subscribe" not in source and "mining.authorize" not in source and "stratum" not in source and "getjob" not in source and "xmrig" not in source:
+    if (
+        "mining.subscribe" not in source
+        and "mining.authorize" not in source
+        and "stratum" not in source
+        and "getjob" not in source
+        and "xmrig" not in source
+    ):
         return
     if language.startswith("py"):
         program = read_python(source)
@@ -329,9 +393,13 @@ def _code(notes: Notes, language: str, source: str) -> None:
             return
         linked = program.called("connect", "create_connection", "open_connection")
         texts = " ".join(program.texts)
-        if linked and ("mining.subscribe" in texts or "mining.authorize" in texts or '"login"' in texts and "job" in texts):
+        if linked and (
+            "mining.subscribe" in texts or "mining.authorize" in texts or ('"login"' in texts and "job" in texts)
+        ):
             notes.add("talk", words="speaks to a pool from a Python program")
-        elif program.called("Popen", "run", "system", "call", "check_call") and (_STRATUM_SURE.search(texts) or any(named(base(t)) for t in program.texts)):
+        elif program.called("Popen", "run", "system", "call", "check_call") and (
+            _STRATUM_SURE.search(texts) or any(named(base(t)) for t in program.texts)
+        ):
             notes.add("start", words="starts a miner from a Python program")
     elif "mining.subscribe" in source and re.search(r"connect|Socket", source):
         notes.add("talk", words=f"speaks to a pool from a {plain(language)} program")

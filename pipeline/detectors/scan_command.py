@@ -11,8 +11,8 @@ from pipeline.detectors import Finding
 from pipeline.detectors._facts import Fact, Notes, Table, shown
 from pipeline.kernels import facts as kernel
 from pipeline.shell.calls import Call, Script
-from pipeline.shell.options import parse
-from pipeline.shell.places import bare_address, base, inside, own, plain, url
+from pipeline.shell.options import names, parse
+from pipeline.shell.places import bare_address, base, own, plain, url
 from pipeline.shell.python_code import Program, read_python
 
 TITLE = "scan run by a command"
@@ -100,7 +100,9 @@ def judge(script: Script) -> Finding | None:
     return notes.finding()
 
 
-_VERSIONED: Final = re.compile(r"(nmap|masscan|zmap|rustscan|naabu|fscan|hydra|zgrab)[-_.]?(?:v?\d|linux|amd64|x86_64|static|2).*$")
+_VERSIONED: Final = re.compile(
+    r"(nmap|masscan|zmap|rustscan|naabu|fscan|hydra|zgrab)[-_.]?(?:v?\d|linux|amd64|x86_64|static|2).*$"
+)
 
 
 # how many
@@ -131,7 +133,7 @@ def span(word: str) -> int:
         size = 0
         for piece in part.split(","):
             low, dash, high = piece.partition("-")
-            if not low.isdecimal() and low or high and not high.isdecimal():
+            if (not low.isdecimal() and low) or (high and not high.isdecimal()):
                 return 1
             size += max(int(high or 255) - int(low or 0) + 1, 1) if dash else 1
         count *= size
@@ -158,10 +160,16 @@ def port_span(word: str) -> int:
 
 
 def _names(targets: Sequence[str]) -> str:
-    return plain(targets[0]) + (f" and {len(targets) - 1} more" if len(targets) > 1 else "") if targets else "hosts of a list"
+    return (
+        plain(targets[0]) + (f" and {len(targets) - 1} more" if len(targets) > 1 else "")
+        if targets
+        else "hosts of a list"
+    )
 
 
-def _hosts(notes: Notes, tool: str, count: int, targets: Sequence[str], verb: str = "scans", scanner: bool = True) -> None:
+def _hosts(
+    notes: Notes, tool: str, count: int, targets: Sequence[str], verb: str = "scans", scanner: bool = True
+) -> None:
     """Note how many hosts are tried."""
     words = f"{verb} {count} addresses of {_names(targets)} by {tool}"
     if count >= 32:
@@ -178,14 +186,18 @@ def _hosts(notes: Notes, tool: str, count: int, targets: Sequence[str], verb: st
 
 
 def _asked_only(words: Sequence[str]) -> bool:
-    return all(w in ("--version", "-V", "-h", "--help", "--iflist", "-v", "version", "--script-help", "--script-updatedb") for w in words)
+    return all(
+        w in ("--version", "-V", "-h", "--help", "--iflist", "-v", "version", "--script-help", "--script-updatedb")
+        for w in words
+    )
 
 
 _NMAP_VALUED: Final = "pSDgeiTo"
-_NMAP_LONG: Final = frozenset(
-    "script script-args max-rate min-rate max-retries min-parallelism max-parallelism host-timeout exclude excludefile top-ports "
-    "source-port data-length ttl spoof-mac scan-delay max-scan-delay min-hostgroup max-hostgroup dns-servers version-intensity "
-    "max-rtt-timeout min-rtt-timeout initial-rtt-timeout stylesheet datadir proxies data data-string resume".split()
+_NMAP_LONG: Final = names(
+    "script script-args max-rate min-rate max-retries min-parallelism max-parallelism host-timeout exclude "
+    "excludefile top-ports source-port data-length ttl spoof-mac scan-delay max-scan-delay min-hostgroup max- "
+    "hostgroup dns-servers version-intensity max-rtt-timeout min-rtt-timeout initial-rtt-timeout stylesheet "
+    "datadir proxies data data-string resume"
 )
 
 
@@ -202,7 +214,9 @@ def _nmap(notes: Notes, call: Call) -> None:
         if word in ("-iL", "-iR"):
             listed = True
             at += 1
-        elif word in ("-oN", "-oX", "-oG", "-oA", "-oS", "-e", "-S", "-D", "-g", "-PS", "-T") and not (word == "-PS" or word == "-T"):
+        elif word in ("-oN", "-oX", "-oG", "-oA", "-oS", "-e", "-S", "-D", "-g", "-PS", "-T") and not (
+            word == "-PS" or word == "-T"
+        ):
             at += 1
         elif word == "-p":
             ports = port_span(words[at]) if at < len(words) else 1
@@ -249,7 +263,30 @@ def _masscan(notes: Notes, call: Call) -> None:
     words = call.argv[1:]
     if not words or _asked_only(words):
         return
-    options = parse(words, "pieorcwBAtu", {"rate", "ports", "range", "iL", "include-file", "excludefile", "adapter-ip", "target", "source-ip", "retries", "wait", "output-file", "addresses", "host", "top-ports", "batch-size", "timeout", "interface"})
+    options = parse(
+        words,
+        "pieorcwBAtu",
+        {
+            "rate",
+            "ports",
+            "range",
+            "iL",
+            "include-file",
+            "excludefile",
+            "adapter-ip",
+            "target",
+            "source-ip",
+            "retries",
+            "wait",
+            "output-file",
+            "addresses",
+            "host",
+            "top-ports",
+            "batch-size",
+            "timeout",
+            "interface",
+        },
+    )
     listed = options.has("iL", "include-file") or "-iL" in words or any(w in ("-l", "-list", "-hf") for w in words)
     targets = [w for w in options.operands if re.match(r"[\w*-]+(?:\.[\w*,-]+)+", w)]
     targets += options.all("range", "target", "addresses", "host", "a") if call.name != "zmap" else []
@@ -297,7 +334,9 @@ def _hping(notes: Notes, call: Call) -> None:
         notes.add("one_host", words=f"probes {target} by hping")
 
 
-def _fact(name: str, verb: str, nats: float | None = None, verbs: tuple[str, ...] = ()) -> Callable[[Notes, Call], None]:
+def _fact(
+    name: str, verb: str, nats: float | None = None, verbs: tuple[str, ...] = ()
+) -> Callable[[Notes, Call], None]:
     def reader(notes: Notes, call: Call) -> None:
         words = call.argv[1:]
         if not words or _asked_only(words):
@@ -319,7 +358,11 @@ def _host(word: str) -> str:
     if found is not None:
         return found.host
     name = word.rpartition("@")[2].partition(":")[0]
-    return name if "." in name and not name.endswith((".txt", ".lst", ".py", ".sh", ".json")) or name == "localhost" else ""
+    return (
+        name
+        if ("." in name and not name.endswith((".txt", ".lst", ".py", ".sh", ".json"))) or name == "localhost"
+        else ""
+    )
 
 
 def _hydra(notes: Notes, call: Call) -> None:
@@ -327,13 +370,19 @@ def _hydra(notes: Notes, call: Call) -> None:
     if not words or _asked_only(words) or len(words) < 3:
         return
     targets = [w for w in words if _host(w)]
-    notes.add("guess", words=f"guesses passwords of {_names(targets) if targets else 'other hosts'} by {plain(call.name)}")
+    notes.add(
+        "guess", words=f"guesses passwords of {_names(targets) if targets else 'other hosts'} by {plain(call.name)}"
+    )
 
 
 def _crackmapexec(notes: Notes, call: Call) -> None:
     targets = [w for w in call.argv[1:] if span(w) > 1 or bare_address(w)]
     if len(call.argv) > 2:
-        notes.add("guess" if any(w in ("-p", "-H", "-P") for w in call.argv) else "sweep", 6.4, words=f"tries services of {_names(targets)} by {plain(call.name)}")
+        notes.add(
+            "guess" if any(w in ("-p", "-H", "-P") for w in call.argv) else "sweep",
+            6.4,
+            words=f"tries services of {_names(targets)} by {plain(call.name)}",
+        )
 
 
 # loops
@@ -355,7 +404,10 @@ def _varies(text: str, call: Call) -> bool:
         return False
     if bare_address(text):
         parts, items = text.split("."), first.split(".")
-        return any(parts[k : k + len(items)] == items for k in range(1, len(parts) - len(items) + 1)) or parts[: len(items)] == items
+        return (
+            any(parts[k : k + len(items)] == items for k in range(1, len(parts) - len(items) + 1))
+            or parts[: len(items)] == items
+        )
     edge = r"(?<!\d)" if first[0].isdigit() else r"(?<![A-Za-z])"
     close = r"(?!\d)" if first[-1].isdigit() else r"(?![A-Za-z])"
     return re.search(edge + re.escape(first) + close, text) is not None
@@ -379,7 +431,9 @@ def _tried(notes: Notes, call: Call, tool: str, hosts: Sequence[str], ports: Seq
     if host_varies or (call.loop >= 2 and not here):
         literal = any(bare_address(h) or re.match(r"\d+\.\d+\.", h) for h in hosts)
         if not count:
-            notes.add("list", None if sure else 1.8, words=f"tries hosts of a list by {tool}, {words_end}") if sure else notes.add("few", 1.4)
+            notes.add(
+                "list", None if sure else 1.8, words=f"tries hosts of a list by {tool}, {words_end}"
+            ) if sure else notes.add("few", 1.4)
             return
         words = f"tries {count} hosts by {tool}, from {words_end} on"
         if not literal and not sure:
@@ -455,11 +509,17 @@ def _curl(notes: Notes, call: Call) -> None:
             ports.append(port)
     if not call.loop or not hosts:
         return
-    short = any(w in ("-m", "--max-time", "--connect-timeout", "-sm", "-T", "--timeout", "-t", "--spider") or re.match(r"-[a-zA-Z]*m\d*$|--(?:max-time|connect-timeout|timeout|tries)=", w) for w in call.argv[1:])
+    short = any(
+        w in ("-m", "--max-time", "--connect-timeout", "-sm", "-T", "--timeout", "-t", "--spider")
+        or re.match(r"-[a-zA-Z]*m\d*$|--(?:max-time|connect-timeout|timeout|tries)=", w)
+        for w in call.argv[1:]
+    )
     _tried(notes, call, call.name, hosts, ports, sure=short and any(re.match(r"[\d$]", h) for h in hosts))
 
 
-_AUTHORITY: Final = re.compile(r"(?:\w+://)?(?:[^/@\s]*@)?(\[[0-9a-fA-F:]+\]|(?:[\w.$%*{}-]|\[\d+-\d+\])+)(?::([\w${}-]+))?(?:[/?]|$)")
+_AUTHORITY: Final = re.compile(
+    r"(?:\w+://)?(?:[^/@\s]*@)?(\[[0-9a-fA-F:]+\]|(?:[\w.$%*{}-]|\[\d+-\d+\])+)(?::([\w${}-]+))?(?:[/?]|$)"
+)
 
 
 def _telnet(notes: Notes, call: Call) -> None:
@@ -473,7 +533,9 @@ def _ssh(notes: Notes, call: Call) -> None:
         return
     host = options.operands[0].rpartition("@")[2]
     guesses = "sshpass" in call.via
-    tests = any("ConnectTimeout" in o or "BatchMode" in o or "StrictHostKeyChecking" in o for o in options.all("o")) and options.operands[1:2] in (["exit"], ["true"], [":"], ["id"], ["hostname"], ["echo"])
+    tests = any(
+        "ConnectTimeout" in o or "BatchMode" in o or "StrictHostKeyChecking" in o for o in options.all("o")
+    ) and options.operands[1:2] in (["exit"], ["true"], [":"], ["id"], ["hostname"], ["echo"])
     varies = _varies(host, call)
     if guesses and not varies and (call.loop_count >= 8 or not call.loop_count):
         notes.add("guess", 5.0, words=f"tries passwords of {plain(host)} by ssh")
@@ -502,12 +564,15 @@ def _parallel(notes: Notes, call: Call) -> None:
         return
     cut = words.index(":::")
     items = len(words) - cut - 1
-    if any(base(w) in ("nc", "ncat", "ping", "curl", "telnet", "nmap", "ssh") for part in words[:cut] for w in part.split()) and items >= 8:
+    if (
+        any(
+            base(w) in ("nc", "ncat", "ping", "curl", "telnet", "nmap", "ssh")
+            for part in words[:cut]
+            for w in part.split()
+        )
+        and items >= 8
+    ):
         _hosts(notes, "parallel", items, words[cut + 1 :], "tries", scanner=False)
-
-
-def _seq_targets(notes: Notes, call: Call) -> None:
-    return
 
 
 def _install(notes: Notes, call: Call) -> None:
@@ -522,9 +587,10 @@ def _git(notes: Notes, call: Call) -> None:
         notes.add("install", 1.4)
 
 
-_TOOLS: Final = frozenset(
-    "nmap masscan zmap rustscan naabu hydra medusa ncrack nikto gobuster ffuf hping3 fping arp-scan nbtscan fscan unicornscan "
-    "dirb wfuzz sqlmap nuclei theharvester netdiscover enum4linux crackmapexec patator thc-hydra zgrab2 responder".split()
+_TOOLS: Final = names(
+    "nmap masscan zmap rustscan naabu hydra medusa ncrack nikto gobuster ffuf hping3 fping arp-scan nbtscan fscan "
+    "unicornscan dirb wfuzz sqlmap nuclei theharvester netdiscover enum4linux crackmapexec patator thc-hydra "
+    "zgrab2 responder"
 )
 
 
@@ -543,7 +609,14 @@ def _python(notes: Notes, source: str) -> None:
             notes.add("several", 4.6, "T1046", "probes in a loop from a Python program")
     if program.imports & {"nmap"} and program.called("scan"):
         nets = [t for c in program.calls if c.last == "scan" for t in c.texts]
-        _scanner(notes, Call("python", ("python",)), "a Python program", [t for t in nets if _host(t) or span(t) > 1][:4], 1000, False)
+        _scanner(
+            notes,
+            Call("python", ("python",)),
+            "a Python program",
+            [t for t in nets if _host(t) or span(t) > 1][:4],
+            1000,
+            False,
+        )
     _python_loops(notes, program)
 
 
@@ -551,16 +624,30 @@ def _python_loops(notes: Notes, program: Program) -> None:
     best = 0
     for call in program.calls:
         if call.loops and call.last in ("connect", "connect_ex", "create_connection", "open_connection"):
-            best = max(best, call.count if call.count > 1 else 0)
-        elif call.loops and call.last in ("urlopen", "get", "head", "HTTPConnection") and program.imports & {"urllib", "requests", "httpx", "http", "aiohttp"}:
-            varying = [t for t in call.texts if re.search(r"https?://[^/]*(?:%[ds]|\{\w*\}|\.)$|https?://\d+\.\d+\.\d+\.(?:%[ds]|\{)", t)]
+            best = max(best, call.runs if call.runs > 1 else 0)
+        elif (
+            call.loops
+            and call.last in ("urlopen", "get", "head", "HTTPConnection")
+            and program.imports & {"urllib", "requests", "httpx", "http", "aiohttp"}
+        ):
+            varying = [
+                t
+                for t in call.texts
+                if re.search(r"https?://[^/]*(?:%[ds]|\{\w*\}|\.)$|https?://\d+\.\d+\.\d+\.(?:%[ds]|\{)", t)
+            ]
             if varying:
-                best = max(best, call.count if call.count > 1 else 0)
-        elif call.loops and call.last in ("system", "run", "call", "Popen", "check_output", "getoutput") and any(re.match(r"\s*(?:ping|nc|nmap|fping)\b", t) for t in call.texts):
-            best = max(best, call.count if call.count > 1 else 0)
+                best = max(best, call.runs if call.runs > 1 else 0)
+        elif (
+            call.loops
+            and call.last in ("system", "run", "call", "Popen", "check_output", "getoutput")
+            and any(re.match(r"\s*(?:ping|nc|nmap|fping)\b", t) for t in call.texts)
+        ):
+            best = max(best, call.runs if call.runs > 1 else 0)
     if best < 4:
         return
-    targets = [t for t in program.texts if re.match(r"(?:https?://)?\d+\.\d+(?:\.\d+)?\.?(?:%[ds]|\{|\d|$)", t) or span(t) > 1]
+    targets = [
+        t for t in program.texts if re.match(r"(?:https?://)?\d+\.\d+(?:\.\d+)?\.?(?:%[ds]|\{|\d|$)", t) or span(t) > 1
+    ]
     here = any(own(t) for t in program.texts) and not targets
     words = f"tries {best} hosts or ports from a Python program" + (f", {plain(targets[0])}" if targets else "")
     if here:
@@ -578,15 +665,66 @@ def _python_loops(notes: Notes, program: Program) -> None:
 _BY_NAME: dict[str, Callable[[Notes, Call], None]] = {
     "nmap": _nmap,
     "zenmap": _nmap,
-    **dict.fromkeys(("masscan", "zmap", "rustscan", "naabu", "unicornscan", "fscan", "zgrab", "zgrab2", "pnscan"), _masscan),
-    **dict.fromkeys(("arp-scan", "netdiscover", "nbtscan", "arping-scan", "bettercap", "responder", "p0f", "sx"), _sweeper),
+    **dict.fromkeys(
+        ("masscan", "zmap", "rustscan", "naabu", "unicornscan", "fscan", "zgrab", "zgrab2", "pnscan"), _masscan
+    ),
+    **dict.fromkeys(
+        ("arp-scan", "netdiscover", "nbtscan", "arping-scan", "bettercap", "responder", "p0f", "sx"), _sweeper
+    ),
     "fping": _fping,
     **dict.fromkeys(("hping", "hping2", "hping3", "nping"), _hping),
-    **{n: _fact("vulnerable", "searches for weaknesses of") for n in ("nikto", "nuclei", "wpscan", "sqlmap", "openvas", "commix", "xsstrike", "joomscan", "searchsploit-run", "whatweb", "wapiti", "skipfish", "msfconsole", "msfvenom")},
-    **{n: _fact("directories", "guesses names on") for n in ("gobuster", "ffuf", "dirb", "wfuzz", "feroxbuster", "dirsearch", "dirbuster")},
-    **{n: _fact("names", "guesses names in") for n in ("dnsrecon", "dnsenum", "fierce", "amass", "subfinder", "sublist3r", "dnsmap", "assetfinder", "theharvester")},
-    **{n: _fact("vulnerable", "lists accounts and shares of") for n in ("enum4linux", "enum4linux-ng", "smbmap", "onesixtyone", "ldapdomaindump", "kerbrute", "impacket-GetNPUsers")},
-    **{n: _fact("shares", "asks for shares of") for n in ("smbclient", "showmount", "rpcinfo", "snmpwalk", "rpcclient")},
+    **{
+        n: _fact("vulnerable", "searches for weaknesses of")
+        for n in (
+            "nikto",
+            "nuclei",
+            "wpscan",
+            "sqlmap",
+            "openvas",
+            "commix",
+            "xsstrike",
+            "joomscan",
+            "searchsploit-run",
+            "whatweb",
+            "wapiti",
+            "skipfish",
+            "msfconsole",
+            "msfvenom",
+        )
+    },
+    **{
+        n: _fact("directories", "guesses names on")
+        for n in ("gobuster", "ffuf", "dirb", "wfuzz", "feroxbuster", "dirsearch", "dirbuster")
+    },
+    **{
+        n: _fact("names", "guesses names in")
+        for n in (
+            "dnsrecon",
+            "dnsenum",
+            "fierce",
+            "amass",
+            "subfinder",
+            "sublist3r",
+            "dnsmap",
+            "assetfinder",
+            "theharvester",
+        )
+    },
+    **{
+        n: _fact("vulnerable", "lists accounts and shares of")
+        for n in (
+            "enum4linux",
+            "enum4linux-ng",
+            "smbmap",
+            "onesixtyone",
+            "ldapdomaindump",
+            "kerbrute",
+            "impacket-GetNPUsers",
+        )
+    },
+    **{
+        n: _fact("shares", "asks for shares of") for n in ("smbclient", "showmount", "rpcinfo", "snmpwalk", "rpcclient")
+    },
     **dict.fromkeys(("hydra", "medusa", "ncrack", "patator", "crowbar", "thc-hydra", "brutespray"), _hydra),
     **dict.fromkeys(("crackmapexec", "netexec", "nxc", "cme"), _crackmapexec),
     **dict.fromkeys(("nc", "ncat", "netcat", "nc.traditional", "nc.openbsd"), _nc),
@@ -597,6 +735,9 @@ _BY_NAME: dict[str, Callable[[Notes, Call], None]] = {
     "ssh-keyscan": _keyscan,
     **dict.fromkeys(("dig", "host", "nslookup"), _dns),
     "parallel": _parallel,
-    **dict.fromkeys(("apt", "apt-get", "yum", "dnf", "apk", "pacman", "brew", "zypper", "pip", "pip3", "go", "cargo", "snap"), _install),
+    **dict.fromkeys(
+        ("apt", "apt-get", "yum", "dnf", "apk", "pacman", "brew", "zypper", "pip", "pip3", "go", "cargo", "snap"),
+        _install,
+    ),
     "git": _git,
 }

@@ -11,7 +11,7 @@ from pipeline.detectors._facts import Fact, Notes, Table, shown
 from pipeline.kernels import facts as kernel
 from pipeline.shell.calls import Call, Script
 from pipeline.shell.fetches import FETCHERS, fetch
-from pipeline.shell.options import Options, parse
+from pipeline.shell.options import Options, names, parse
 from pipeline.shell.places import base, inside, own, plain
 from pipeline.shell.python_code import read_python
 from pipeline.shell.writes import writes
@@ -154,9 +154,15 @@ def _forwards(notes: Notes, options: Options, target: str, runs: bool) -> None:
     for spec in local:
         parts = spec.replace(" ", ":").split(":")
         far = parts[-2] if len(parts) > 1 else ""
-        stranger = far != "" and not inside(far) and not re.search(r"\.(?:internal|local|lan|corp|svc)$", far) and "." in far
+        stranger = (
+            far != "" and not inside(far) and not re.search(r"\.(?:internal|local|lan|corp|svc)$", far) and "." in far
+        )
         words = f"forwards port {plain(parts[0])} through {host} to {plain(':'.join(parts[-2:]))}"
-        notes.add("local", 2.6 if stranger and re.search(r"\d+\.\d+\.\d+\.\d+$", target) else 1.4 if stranger else None, words=words)
+        notes.add(
+            "local",
+            2.6 if stranger and re.search(r"\d+\.\d+\.\d+\.\d+$", target) else 1.4 if stranger else None,
+            words=words,
+        )
     asked = bool(reverse) or bool(local) or options.has("D", "w") or "dynamicforward" in given
     if options.has("N") and not asked and not runs and target:
         if options.has("M", "O", "S") or "controlmaster" in given:
@@ -190,7 +196,9 @@ def _reverse_spec(spec: str) -> tuple[str, str]:
 def _plink(notes: Notes, script: Script, call: Call) -> None:
     options = parse(call.argv[1:], "RLDPlipmsk", {"pw", "hostkey", "pwfile"}, single_dash_long=False)
     words = list(call.argv[1:])
-    target = next((w for w in options.operands if "@" in w or "." in w), options.operands[-1] if options.operands else "")
+    target = next(
+        (w for w in options.operands if "@" in w or "." in w), options.operands[-1] if options.operands else ""
+    )
     _forwards(notes, Options({k: v for k, v in options.values.items() if k in "RLD"}, []), target, "-N" not in words)
 
 
@@ -209,7 +217,9 @@ def _configuration(notes: Notes, path: str, text: str) -> None:
             return
         _ssh_settings(notes, path, text)
     if path.endswith((".toml", ".ini", ".yml", ".yaml", ".json", ".conf")):
-        if re.search(r"(?m)^[ \t]*\[common\]", text) and "server_addr" in text or "serverAddr" in text and "remotePort" in text:
+        if (re.search(r"(?m)^[ \t]*\[common\]", text) and "server_addr" in text) or (
+            "serverAddr" in text and "remotePort" in text
+        ):
             notes.add("set_up", 4.0, "T1572", f"writes the settings of an frp client to {plain(path)}")
         elif re.search(r"(?m)^\[Interface\]", text) and "[Peer]" in text:
             notes.add("set_up", 3.0, "T1572", f"writes the settings of a WireGuard network to {plain(path)}")
@@ -248,7 +258,9 @@ def _named(fact: str, words: str, nats: float | None = None) -> Callable[[Notes,
     return reader
 
 
-def _verbs(verbs: dict[str, tuple[str, str]], default: tuple[str, str] | None = None) -> Callable[[Notes, Script, Call], None]:
+def _verbs(
+    verbs: dict[str, tuple[str, str]], default: tuple[str, str] | None = None
+) -> Callable[[Notes, Script, Call], None]:
     def reader(notes: Notes, script: Script, call: Call) -> None:
         operands = [w for w in call.argv[1:] if w[:1] != "-"]
         if _asked_only(call):
@@ -287,7 +299,22 @@ def _cloudflared(notes: Notes, script: Script, call: Call) -> None:
 
 def _npx(notes: Notes, script: Script, call: Call) -> None:
     words = [w for w in call.argv[1:] if w[:1] != "-"]
-    if call.name in ("npm", "pnpm", "yarn", "pip", "pip3", "apt", "apt-get", "yum", "dnf", "apk", "brew", "snap", "go", "cargo"):
+    if call.name in (
+        "npm",
+        "pnpm",
+        "yarn",
+        "pip",
+        "pip3",
+        "apt",
+        "apt-get",
+        "yum",
+        "dnf",
+        "apk",
+        "brew",
+        "snap",
+        "go",
+        "cargo",
+    ):
         if len(words) > 1 and words[0] in ("install", "i", "add", "get"):
             for word in words[1:]:
                 name = base(word.partition("@")[0].partition("==")[0])
@@ -298,9 +325,10 @@ def _npx(notes: Notes, script: Script, call: Call) -> None:
         notes.add("service", words=f"opens this sandbox to the outside by {plain(words[0])}")
 
 
-_TUNNEL_PACKAGES: Final = frozenset(
-    "ngrok localtunnel pyngrok chisel frp frpc autossh iodine dnscat2 cloudflared bore-cli rathole gost tailscale zerotier-one "
-    "sshuttle proxychains proxychains4 proxychains-ng tor untun tunnelmole wstunnel socat gsocket tmate ptunnel hans".split()
+_TUNNEL_PACKAGES: Final = names(
+    "ngrok localtunnel pyngrok chisel frp frpc autossh iodine dnscat2 cloudflared bore-cli rathole gost tailscale "
+    "zerotier-one sshuttle proxychains proxychains4 proxychains-ng tor untun tunnelmole wstunnel socat gsocket "
+    "tmate ptunnel hans"
 )
 _TUNNEL_FILES: Final = re.compile(
     r"(?i)/(?:ngrok|cloudflared|chisel|frp|gost|bore|rathole|zrok|inlets|ligolo|gsocket|iodine|dnscat2|wstunnel|sish|tmate|pagekite)[-_/.\w]*$"
@@ -346,7 +374,12 @@ def _socat(notes: Notes, script: Script, call: Call) -> None:
     ends = [m for w in call.argv[1:] if (m := _NETWORK_END.match(w))]
     if len(ends) < 2:
         return
-    listens = [m for m in ends if "listen" in m.group(0).partition(":")[0].lower() or m.group(0).lower().startswith(("tcp-l:", "tcp4-l:", "udp-l:"))]
+    listens = [
+        m
+        for m in ends
+        if "listen" in m.group(0).partition(":")[0].lower()
+        or m.group(0).lower().startswith(("tcp-l:", "tcp4-l:", "udp-l:"))
+    ]
     hosts = [m.group(2).partition(",")[0] for m in ends if m not in listens]
     names = [h.rpartition(":")[0] for h in hosts]
     words = "relays between " + " and ".join(plain(m.group(0).partition(",")[0]) for m in ends[:2])
@@ -382,14 +415,18 @@ def _tailscale(notes: Notes, script: Script, call: Call) -> None:
 
 def _wg(notes: Notes, script: Script, call: Call) -> None:
     words = call.argv[1:]
-    if call.name == "wg-quick" and "up" in words or call.name == "wg" and words[:1] in (("set",), ("setconf",), ("addconf",)):
+    if (call.name == "wg-quick" and "up" in words) or (
+        call.name == "wg" and words[:1] in (("set",), ("setconf",), ("addconf",))
+    ):
         notes.add("overlay", words="joins a WireGuard network")
     elif call.name == "ip" and "wireguard" in words and "add" in words:
         notes.add("overlay", 3.0, words="makes a WireGuard device")
 
 
 def _iptables(notes: Notes, script: Script, call: Call) -> None:
-    if any(w in ("DNAT", "MASQUERADE", "REDIRECT") for w in call.argv) and any(w in ("-A", "-I", "--append", "--insert") for w in call.argv):
+    if any(w in ("DNAT", "MASQUERADE", "REDIRECT") for w in call.argv) and any(
+        w in ("-A", "-I", "--append", "--insert") for w in call.argv
+    ):
         notes.add("forwarding", words="rewrites addresses of traffic that passes")
 
 
@@ -417,18 +454,32 @@ def _docker(notes: Notes, script: Script, call: Call) -> None:
         return
     for word in call.argv[2:]:
         name = base(word.partition(":")[0])
-        if word[:1] != "-" and "/" in word and name in ("cloudflared", "ngrok", "frpc", "chisel", "inlets", "gost", "tailscale"):
-            notes.add("fetch" if call.argv[1] == "pull" else "service", words=f"starts a tunnel container, {plain(name)}")
+        if (
+            word[:1] != "-"
+            and "/" in word
+            and name in ("cloudflared", "ngrok", "frpc", "chisel", "inlets", "gost", "tailscale")
+        ):
+            notes.add(
+                "fetch" if call.argv[1] == "pull" else "service", words=f"starts a tunnel container, {plain(name)}"
+            )
 
 
 def _openvpn(notes: Notes, script: Script, call: Call) -> None:
-    if any(w in ("--config", "--remote", "--client") for w in call.argv) or any(w.endswith((".ovpn", ".conf")) for w in call.argv[1:]):
+    if any(w in ("--config", "--remote", "--client") for w in call.argv) or any(
+        w.endswith((".ovpn", ".conf")) for w in call.argv[1:]
+    ):
         notes.add("overlay", words="joins a VPN")
 
 
 def _module(notes: Notes, script: Script, call: Call) -> None:
     words = call.argv[1:]
-    if "-m" in words[:-1] and words[words.index("-m") + 1] in ("pproxy", "sshtunnel", "proxy", "pyngrok", "shadowsocks"):
+    if "-m" in words[:-1] and words[words.index("-m") + 1] in (
+        "pproxy",
+        "sshtunnel",
+        "proxy",
+        "pyngrok",
+        "shadowsocks",
+    ):
         notes.add("proxy", words=f"starts {plain(words[words.index('-m') + 1])}")
 
 
@@ -444,7 +495,12 @@ def _python(notes: Notes, source: str) -> None:
         notes.add("reverse" if program.called("forward_remote_port") else "socks")
     elif "socket" in program.imports:
         links = sum(1 for call in program.calls if call.last in ("connect", "create_connection", "accept"))
-        if links >= 2 and program.called("recv") and program.called("send", "sendall") and program.called("Thread", "select", "start_new_thread"):
+        if (
+            links >= 2
+            and program.called("recv")
+            and program.called("send", "sendall")
+            and program.called("Thread", "select", "start_new_thread")
+        ):
             notes.add("relay", words="relays between two network connections from a Python program")
 
 
@@ -461,14 +517,33 @@ _BY_NAME: dict[str, Callable[[Notes, Script, Call], None]] = {
     "gost": _gost,
     "ngrok": _ngrok,
     "cloudflared": _cloudflared,
-    "bore": _verbs({"local": ("service", "opens this sandbox to the outside by bore"), "server": ("relay", "starts a bore server")}),
+    "bore": _verbs(
+        {"local": ("service", "opens this sandbox to the outside by bore"), "server": ("relay", "starts a bore server")}
+    ),
     "lt": _lt,
     "localtunnel": _lt,
     "rathole": _named("program", "starts a rathole tunnel"),
-    "zrok": _verbs({"share": ("service", "opens this sandbox to the outside by zrok"), "reserve": ("set_up", "prepares zrok"), "enable": ("set_up", "prepares zrok")}),
-    "inlets": _verbs({"client": ("service", "opens this sandbox to the outside by inlets"), "http": ("service", "opens this sandbox to the outside by inlets"), "tcp": ("service", "opens this sandbox to the outside by inlets")}),
+    "zrok": _verbs(
+        {
+            "share": ("service", "opens this sandbox to the outside by zrok"),
+            "reserve": ("set_up", "prepares zrok"),
+            "enable": ("set_up", "prepares zrok"),
+        }
+    ),
+    "inlets": _verbs(
+        {
+            "client": ("service", "opens this sandbox to the outside by inlets"),
+            "http": ("service", "opens this sandbox to the outside by inlets"),
+            "tcp": ("service", "opens this sandbox to the outside by inlets"),
+        }
+    ),
     "inlets-pro": _named("service", "opens this sandbox to the outside by inlets"),
-    "devtunnel": _verbs({"host": ("service", "opens this sandbox to the outside by devtunnel"), "create": ("set_up", "prepares devtunnel")}),
+    "devtunnel": _verbs(
+        {
+            "host": ("service", "opens this sandbox to the outside by devtunnel"),
+            "create": ("set_up", "prepares devtunnel"),
+        }
+    ),
     "code": _code_tunnel,
     "code-insiders": _code_tunnel,
     "tunnelmole": _named("service", "opens this sandbox to the outside by tunnelmole"),
@@ -521,13 +596,55 @@ _BY_NAME: dict[str, Callable[[Notes, Script, Call], None]] = {
     "tor": _named("proxy", "starts Tor"),
     **{
         name: _named("proxy", f"starts a proxy, {name}")
-        for name in ("microsocks", "3proxy", "danted", "sockd", "tinyproxy", "v2ray", "xray", "sing-box", "ss-local", "ss-server", "sslocal", "hysteria", "trojan", "trojan-go", "clash", "mihomo", "redir", "rinetd", "simpleproxy", "brook", "shadowsocks")
+        for name in (
+            "microsocks",
+            "3proxy",
+            "danted",
+            "sockd",
+            "tinyproxy",
+            "v2ray",
+            "xray",
+            "sing-box",
+            "ss-local",
+            "ss-server",
+            "sslocal",
+            "hysteria",
+            "trojan",
+            "trojan-go",
+            "clash",
+            "mihomo",
+            "redir",
+            "rinetd",
+            "simpleproxy",
+            "brook",
+            "shadowsocks",
+        )
     },
     "iptables": _iptables,
     "sysctl": _sysctl,
     "proxychains": _proxychains,
     "proxychains4": _proxychains,
-    **dict.fromkeys(("npx", "bunx", "npm", "pnpm", "yarn", "pip", "pip3", "apt", "apt-get", "yum", "dnf", "apk", "brew", "snap", "go", "cargo"), _npx),
+    **dict.fromkeys(
+        (
+            "npx",
+            "bunx",
+            "npm",
+            "pnpm",
+            "yarn",
+            "pip",
+            "pip3",
+            "apt",
+            "apt-get",
+            "yum",
+            "dnf",
+            "apk",
+            "brew",
+            "snap",
+            "go",
+            "cargo",
+        ),
+        _npx,
+    ),
     **dict.fromkeys(FETCHERS, _fetches),
     "git": _git,
     **dict.fromkeys(("docker", "podman", "nerdctl"), _docker),

@@ -5,19 +5,22 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from pipeline.shell.calls import Call
-from pipeline.shell.options import Options, parse
+from pipeline.shell.options import Options, names, parse
 from pipeline.shell.places import Url, bare_address, base, url
 
 __all__ = ["FETCHERS", "Fetch", "fetch"]
 
-FETCHERS: Final = frozenset({"wget", "curl", "fetch", "aria2c", "axel", "lwp-download", "tftp", "ftpget", "GET", "wget2"})
+FETCHERS: Final = frozenset(
+    {"wget", "curl", "fetch", "aria2c", "axel", "lwp-download", "tftp", "ftpget", "GET", "wget2"}
+)
 
 _WGET_LONG: Final = frozenset(
     {"output-document", "directory-prefix", "user-agent", "timeout", "tries", "user", "password", "header", "post-data"}
 )
-_CURL_LONG: Final = frozenset(
-    "output url header data request user user-agent max-time connect-timeout proxy retry form cookie cookie-jar upload-file "
-    "unix-socket resolve data-binary data-raw data-urlencode write-out interface retry-delay cacert referer cert key".split()
+_CURL_LONG: Final = names(
+    "output url header data request user user-agent max-time connect-timeout proxy retry form cookie cookie-jar "
+    "upload-file unix-socket resolve data-binary data-raw data-urlencode write-out interface retry-delay cacert "
+    "referer cert key"
 )
 
 

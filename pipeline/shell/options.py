@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
-__all__ = ["Options", "parse"]
+__all__ = ["Options", "names", "parse"]
+
+
+def names(text: str) -> frozenset[str]:
+    """Names written with blanks between them.
+
+    Example:
+        >>> sorted(names("curl wget"))
+        ['curl', 'wget']
+    """
+    return frozenset(text.split())
 
 
 class Options(NamedTuple):

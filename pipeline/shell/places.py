@@ -6,16 +6,19 @@ import ipaddress
 import re
 from typing import Final, NamedTuple
 
+from pipeline.shell.options import names
+
 __all__ = ["Url", "bare_address", "base", "hidden", "inside", "own", "plain", "scratch", "system", "url"]
 
 _SCRATCH: Final = ("/tmp", "/var/tmp", "/dev/shm", "/var/run", "/run", "/mnt", "/var/lock", "/dev")
 _SYSTEM: Final = re.compile(r"/(?:usr/)?(?:local/)?(?:s?bin|lib(?:exec|64)?)(?:/|$)|/usr/\.|/lib/|/etc/init\.d/")
 _HIDDEN: Final = re.compile(r"\.(?:\.{2,}|\.? ?\w[\w.+@-]*)$|\. +$")
 _PLAIN: Final = re.compile(r"[^\x20-\x7e]+")
-_ORDINARY_HIDDEN: Final = frozenset(
-    ".git .github .venv .cache .config .local .npm .nvm .cargo .rustup .m2 .gradle .vscode .pytest_cache .tox .mypy_cache "
-    ".ruff_cache .idea .conda .pyenv .ssh .docker .kube .aws .bashrc .profile .bash_profile .env .gitignore .dockerignore "
-    ".next .yarn .pnpm-store .ipython .jupyter .hypothesis .X11-unix .bundle .eslintrc .prettierrc .swe-agent".split()
+_ORDINARY_HIDDEN: Final = names(
+    ".git .github .venv .cache .config .local .npm .nvm .cargo .rustup .m2 .gradle .vscode .pytest_cache .tox "
+    ".mypy_cache .ruff_cache .idea .conda .pyenv .ssh .docker .kube .aws .bashrc .profile .bash_profile .env "
+    ".gitignore .dockerignore .next .yarn .pnpm-store .ipython .jupyter .hypothesis .X11-unix .bundle .eslintrc "
+    ".prettierrc .swe-agent"
 )
 
 
@@ -103,7 +106,15 @@ def inside(host: str) -> bool:
 
 _INSIDE: Final = tuple(
     ipaddress.ip_network(n)
-    for n in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "100.64.0.0/10", "fc00::/7", "fe80::/10")
+    for n in (
+        "10.0.0.0/8",
+        "172.16.0.0/12",
+        "192.168.0.0/16",
+        "169.254.0.0/16",
+        "100.64.0.0/10",
+        "fc00::/7",
+        "fe80::/10",
+    )
 )
 
 

@@ -20,7 +20,7 @@ class PyCall(NamedTuple):
     """Dotted as written, parts that are not names left out: `socket.socket`, `s.connect`, `connect_ex`."""
     loops: int
     """How many loops and comprehensions it stands in."""
-    count: int
+    runs: int
     """How often it runs by the loops around it, where all are known; otherwise the known ones' product, at least 1."""
     texts: tuple[str, ...]
     """String constants among its arguments, nested ones included."""
@@ -49,7 +49,7 @@ def read_python(source: str) -> Program | None:
     Example:
         >>> program = read_python("import socket\\nfor p in range(1, 100): socket.create_connection(('h', p))")
         >>> program.calls[0]
-        PyCall(name='socket.create_connection', loops=1, count=99, texts=('h',))
+        PyCall(name='socket.create_connection', loops=1, runs=99, texts=('h',))
     """
     if len(source) > _LONGEST:
         return None
@@ -88,7 +88,9 @@ def read_python(source: str) -> Program | None:
         if isinstance(node, ast.For | ast.AsyncFor):
             size = max(_size(node.iter, lists), 1)
             todo.append((node.iter, loops, count))
-            todo.extend((part, loops + 1, min(count * size, _MOST_RUNS)) for part in reversed([*node.body, *node.orelse]))
+            todo.extend(
+                (part, loops + 1, min(count * size, _MOST_RUNS)) for part in reversed([*node.body, *node.orelse])
+            )
         elif isinstance(node, ast.While):
             todo.extend((part, loops + 1, count) for part in reversed([node.test, *node.body, *node.orelse]))
         elif isinstance(node, ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp):
@@ -117,7 +119,7 @@ def _spread(tree: ast.AST, calls: list[PyCall]) -> tuple[PyCall, ...]:
     for call in calls:
         if call.loops and "." not in call.name:
             loops, count = often.get(call.name, (0, 0))
-            often[call.name] = (max(loops, call.loops), max(count, call.count))
+            often[call.name] = (max(loops, call.loops), max(count, call.runs))
     if not often:
         return tuple(calls)
     out = list(calls)

@@ -62,7 +62,9 @@ def writes(script: Script) -> list[Write]:
         reader = _READERS.get(call.name)
         if reader is not None:
             typed = call.name == "tee" and call.stdin is None and call.pipe_in is None
-            out.extend(Write(path, call.stdin if call.name == "tee" else None, at, typed) for path in reader(call) if path)
+            out.extend(
+                Write(path, call.stdin if call.name == "tee" else None, at, typed) for path in reader(call) if path
+            )
     return out
 
 

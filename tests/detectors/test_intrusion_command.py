@@ -141,7 +141,18 @@ def test_weak_acts_of_one_story_add_up(name: str) -> None:
     assert strengths[0] < SCORE_50
 
 
-EXPLORING = ["pwd", "ls -la", "uname -a", "cat /etc/os-release", "nproc", "free -h", "df -h", "nvidia-smi", "whoami", "python3 --version"]
+EXPLORING = [
+    "pwd",
+    "ls -la",
+    "uname -a",
+    "cat /etc/os-release",
+    "nproc",
+    "free -h",
+    "df -h",
+    "nvidia-smi",
+    "whoami",
+    "python3 --version",
+]
 BUILDING = [
     "git clone https://git.example/app.git", "cd app", "ls", "cat README.md", "pip install -e .", "pytest -q", "grep -rn total src",
     "sed -n 1,40p src/app.py", "chmod +x run_tests.sh", "./run_tests.sh", "git diff", "ps aux | head", "df -h", "curl -s http://localhost:8080/",

@@ -113,7 +113,9 @@ def test_a_scraper_of_twelve_hosts_is_no_alert() -> None:
 
 
 def test_a_few_named_services_are_no_scan() -> None:
-    command = "for h in redis:6379 pg:5432 api:80 jobs:8765; do nc -z -w 2 ${h%%:*}.lab.internal ${h##*:} && echo $h up; done"
+    command = (
+        "for h in redis:6379 pg:5432 api:80 jobs:8765; do nc -z -w 2 ${h%%:*}.lab.internal ${h##*:} && echo $h up; done"
+    )
     assert said(detector, command) < 2.0
 
 

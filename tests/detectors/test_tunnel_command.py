@@ -106,7 +106,9 @@ def test_innocent(command: str) -> None:
     assert said(detector, command) == 0.0
 
 
-@pytest.mark.parametrize("command", ["ssh -fN -L 8888:notebook.internal:8888 dev@bastion.internal", "pip install pyngrok", "ssh -N -M u@h"])
+@pytest.mark.parametrize(
+    "command", ["ssh -fN -L 8888:notebook.internal:8888 dev@bastion.internal", "pip install pyngrok", "ssh -N -M u@h"]
+)
 def test_weak(command: str) -> None:
     assert 0.0 < said(detector, command) <= 2.0
 

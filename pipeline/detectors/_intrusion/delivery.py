@@ -1,0 +1,226 @@
+"""Delivery: a program is brought in, made executable, run, and removed."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from pipeline.detectors._intrusion.looking import appliance
+from pipeline.detectors._intrusion.scene import INTERPRETERS, SHELLS, Reader, Scene
+from pipeline.detectors._intrusion.secrets import SECRETS, metadata
+from pipeline.shell.calls import Call
+from pipeline.shell.fetches import FETCHERS, Fetch, fetch
+from pipeline.shell.options import names, parse
+from pipeline.shell.places import Url, bare_address, base, hidden, inside, plain, scratch, system
+
+__all__ = ["NOWHERE", "READERS", "judge_program"]
+
+_PASSING: Final = names(
+    "tee base64 gunzip zcat xz bzip2 sed tr cat rev openssl xxd awk head tail tac uudecode dos2unix"
+)
+_NET: Final = names("nc ncat netcat nc.traditional nc.openbsd telnet socat openssl")
+NOWHERE: Final = Url("", "", 0, "")
+
+
+def _fetches(scene: Scene, at: int, call: Call) -> None:
+    notes = scene.notes
+    for word in call.argv[1:]:
+        if "169.254.16" in word or "169.254.17" in word or "metadata.google" in word or "100.100.100.200" in word:
+            metadata(scene, call)
+            break
+        if word.startswith("@") and any(p.search(word) for p, _, _ in SECRETS):
+            notes.add("secrets", 6.4, "T1041", "sends a file of credentials away")
+    if call.name == "curl" and any("docker.sock" in word for word in call.argv):
+        notes.add("escape", 5.4, "T1611", "talks to the container engine's socket")
+    for found in fetch(call):
+        host, path = found.source.host, found.source.path
+        name = base(found.kept)
+        if name:
+            scene.fetched[name] = found
+        if inside(host):
+            continue
+        if found.tool in ("tftp", "ftpget"):
+            notes.add("fetch_legacy", words=f"fetches {plain(path)} from {plain(host)} by {found.tool}")
+            if bare_address(host):
+                notes.add("fetch_bare", words=f"fetches {plain(path)} from the bare address {plain(host)}")
+        elif bare_address(host):
+            if not found.kept and path in ("", "/"):
+                continue
+            notes.add(
+                "fetch_bare",
+                None if found.kept else 1.6,
+                words=f"fetches {plain(path)} from the bare address {plain(host)}",
+            )
+        elif _DROPS.search(host):
+            notes.add("fetch_named", 1.8, "T1105", f"fetches {plain(path)} from {plain(host)}")
+        elif found.kept and (_PROGRAM.search(path) if found.source.scheme != "https" else _SCRIPT.search(path)):
+            notes.add("fetch_named", 1.8 if found.source.scheme != "https" else 0.4, "T1105", f"fetches {plain(path)}")
+        elif _ARCHIVE.search(path) and found.kept:
+            notes.add("fetch_named", 0.9 if found.source.scheme != "https" else 0.2, "T1105", f"fetches {plain(path)}")
+
+
+_ARCHIVE: Final = re.compile(r"\.(?:tgz|tar|tar\.\w+|zip|gz|bz2|xz|rar|7z|jpg|png|gif|txt|c)$")
+_DROPS: Final = re.compile(
+    r"(?:^|\.)(?:pastebin\.com|paste\.ee|hastebin\.com|ix\.io|transfer\.sh|temp\.sh|0x0\.st|termbin\.com|rentry\.co|file\.io"
+    r"|anonfiles\.com|cdn\.discordapp\.com|onion|tor2web\.\w+|ngrok(?:-free)?\.(?:io|app))$"
+)
+_ENDINGS: Final = r"\.(?:sh|pl|py|elf|bin|bash|run|x86|x86_64|i[3-6]86|mips|mpsl|mipsel|arm\w*|ppc|sh4|spc|m68k|arc)"
+_SCRIPT: Final = re.compile(_ENDINGS + "$")
+_PROGRAM: Final = re.compile(rf"(?:{_ENDINGS}|/[\w-]{{1,24}})$")
+
+
+def _scp(scene: Scene, at: int, call: Call) -> None:
+    options = parse(call.argv[1:], "cFiJloPSXD")
+    if options.has("t") and options.operands:
+        place = options.operands[-1]
+        deep = system(place) or hidden(place)
+        scene.notes.add(
+            "fetch_legacy", 3.8 if deep else 3.0, "T1105", f"takes a file in at {plain(place)} as scp's far side"
+        )
+        scene.fetched[base(place)] = Fetch("scp", NOWHERE, place)
+    elif options.has("f"):
+        scene.notes.add("fetch_legacy", 2.0, "T1041", "hands a file out as scp's far side")
+
+
+def _chmod(scene: Scene, at: int, call: Call) -> None:
+    operands = [word for word in call.argv[1:] if word[:1] != "-" or word.startswith("-x")]
+    if not operands or call.remote:
+        return
+    mode, files = operands[0], operands[1:]
+    octal = re.fullmatch(r"0?[0-7]{3,4}", mode)
+    if not ((octal and int(mode, 8) & 0o111) or "x" in mode or (mode.lstrip("augo").startswith("+") and "x" in mode)):
+        return
+    if call.loop or any(word.startswith("{") for word in files) or "-R" in call.argv:
+        return
+    for file in files:
+        scene.executable.add(base(file))
+        if scratch(file) or hidden(file):
+            scene.notes.add("executable", 1.8, words=f"makes {plain(file)} executable")
+        elif base(file) in scene.fetched:
+            scene.notes.add("executable", 1.4, words=f"makes {plain(file)} executable, which it fetched")
+        elif mode[-3:] == "777" and not file.startswith("/"):
+            scene.notes.add("executable", 1.3, words=f"opens {plain(file)} to everybody")
+        else:
+            scene.notes.add("executable", 0.7 if mode.endswith("+x") or mode[-3:] in ("777", "755") else 0.4)
+
+
+def _runs(scene: Scene, path: str) -> None:
+    """The file `path` is run as a program."""
+    if path.startswith("./") and scene.here and not scratch(path):
+        path = scene.here + path[1:]
+    name = base(path)
+    found = scene.fetched.get(name) or (scene.fetched.get("*") if scene.fetched else None)
+    notes = scene.notes
+    if found is not None:
+        host = found.source.host
+        bare = bare_address(host) and not inside(host)
+        notes.add(
+            "fetch_run",
+            2.6 if bare or found.tool in ("tftp", "ftpget", "scp") else 1.6 if found.source.scheme != "https" else 0.8,
+            words=f"runs {plain(name)}, which it fetched" + (f" from {plain(host)}" if host not in ("", "-") else ""),
+        )
+    if scratch(path) or hidden(path):
+        notes.add("run_scratch", 3.6 if hidden(path) else None, words=f"runs {plain(path)}")
+    elif found is None and (path.startswith("./") or "/" not in path):
+        notes.add("run", words=f"runs {plain(path)}")
+
+
+def _shell(scene: Scene, at: int, call: Call) -> None:
+    """A shell or an interpreter: what feeds it, what file it runs."""
+    notes = scene.notes
+    source = call.pipe_in
+    if source is None and at > 0 and any(word.startswith("<(") for word in call.argv[1:]):
+        source = at - 1
+    hops = 0
+    while source is not None and 0 <= source < len(scene.script.calls) and hops < 8:
+        feeder = scene.script.calls[source]
+        if feeder.name in FETCHERS:
+            _pipe_run(scene, feeder)
+            break
+        if feeder.name in _NET:
+            notes.add("shell_out", words="runs what a network connection says")
+            break
+        if feeder.name not in _PASSING and feeder.name not in ("sudo", "timeout"):
+            break
+        source = feeder.pipe_in
+        hops += 1
+    if call.remote:
+        return
+    operands = parse(call.argv[1:], "cWmOeRSl" if call.name.startswith("py") else "coOeEIlMm").operands
+    if "-c" in call.argv[1:] or "-e" in call.argv[1:] or "-m" in call.argv[1:]:
+        return
+    if operands:
+        path = operands[0]
+        ordinary = call.name not in SHELLS and call.name != "perl" and base(path) not in scene.fetched
+        if ordinary and not scratch(path) and not hidden(path):
+            return
+        _runs(scene, path)
+
+
+def _pipe_run(scene: Scene, feeder: Call) -> None:
+    notes = scene.notes
+    for found in fetch(feeder):
+        host = found.source.host
+        if inside(host):
+            notes.add("pipe_run")
+        elif bare_address(host):
+            notes.add("pipe_run", 5.0, words=f"runs what the bare address {plain(host)} answers")
+        elif _DROPS.search(host):
+            notes.add("pipe_run", 3.8, words=f"runs what {plain(host)} answers")
+        elif found.source.scheme == "https":
+            notes.add("pipe_run", words=f"runs what {plain(host)} answers")
+        else:
+            notes.add("pipe_run", 2.4, words=f"runs what {plain(host)} answers, unencrypted")
+
+
+_PATH: Final = re.compile(r"[\w.+@%:~ -]*/(?:[\w.+@%:~ -]+/)*[\w.+@%:~-]+")
+
+
+def judge_program(scene: Scene, call: Call) -> None:
+    """A program that no reader knows."""
+    path = call.argv[0]
+    if re.fullmatch(r"[CD]0[0-7]{3}", call.name) and len(call.argv) == 3 and call.argv[1].isdecimal():
+        scene.notes.add("plant", 3.6, "T1105", "sends a program over scp's wire protocol")
+    elif call.remote:
+        return
+    elif "/" not in path:
+        appliance(scene, call)
+    elif _PATH.fullmatch(path) and (
+        path.startswith("./") or scratch(path) or hidden(path) or base(path) in scene.fetched
+    ):
+        _runs(scene, path)
+
+
+def _cd(scene: Scene, at: int, call: Call) -> None:
+    if len(call.argv) > 1 and call.argv[1].startswith("/"):
+        scene.here = call.argv[1].rstrip("/")
+        scene.cds.add(scene.here or "/")
+
+
+def _rm(scene: Scene, at: int, call: Call) -> None:
+    operands = [word for word in call.argv[1:] if word[:1] != "-"]
+    for word in operands:
+        name = base(word)
+        if name in scene.fetched or name in scene.executable:
+            scene.notes.add("tidy", 1.2, words=f"deletes {plain(name)}, which it fetched or ran")
+        elif word in ("*", "*.sh", "bins.sh") or word.startswith(("/tmp/*", "/var/tmp/*")):
+            scene.notes.add("tidy", words="deletes everything in the folder")
+        elif word.rstrip("/").endswith("/.ssh") or word == ".ssh":
+            scene.notes.add("account", 2.0, "T1098.004", "deletes the folder of ssh keys")
+
+
+def _tar(scene: Scene, at: int, call: Call) -> None:
+    first = call.argv[1] if len(call.argv) > 1 else ""
+    if "P" in first and "x" in first and call.pipe_in is None and call.stdin is None and "-" in call.argv[2:]:
+        scene.notes.add("plant", 2.6, words="unpacks files typed in, to wherever they say")
+
+
+READERS: Final[dict[str, Reader]] = {
+    **dict.fromkeys(FETCHERS, _fetches),
+    **dict.fromkeys((*INTERPRETERS, "source", ".", "eval", "exec"), _shell),
+    "scp": _scp,
+    "chmod": _chmod,
+    "cd": _cd,
+    "rm": _rm,
+    "tar": _tar,
+}

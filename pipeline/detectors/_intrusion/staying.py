@@ -1,0 +1,191 @@
+"""Staying: keys, accounts, cron jobs, services, and what stands in the way switched off."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from pipeline.detectors._intrusion.delivery import NOWHERE
+from pipeline.detectors._intrusion.scene import Reader, Scene
+from pipeline.shell.calls import Call
+from pipeline.shell.fetches import Fetch
+from pipeline.shell.options import parse
+from pipeline.shell.places import base, hidden, plain, scratch, system
+from pipeline.shell.writes import Write, said
+
+__all__ = ["READERS", "judge_write"]
+
+FIREWALLS: Final = re.compile(
+    r"^(?:iptables|ip6tables|firewalld|ufw|nftables|SuSEfirewall2\w*|apparmor|reSuSEfirewall2)(?:\.service)?$"
+)
+
+
+def _systemctl(scene: Scene, at: int, call: Call) -> None:
+    operands = parse(call.argv[1:], "HMtpnos").operands
+    if len(operands) < 2:
+        return
+    verb, units = operands[0], operands[1:]
+    if verb in ("stop", "disable", "mask") and any(FIREWALLS.search(unit) for unit in units):
+        scene.notes.add("firewall")
+    elif verb in ("enable", "link"):
+        path = any("/" in unit for unit in units)
+        scene.notes.add("hold", 2.4 if path and any(scratch(u) or hidden(u) for u in units) else None, "T1543.002")
+
+
+def _service(scene: Scene, at: int, call: Call) -> None:
+    words = call.argv[1:]
+    if len(words) >= 2 and words[1] in ("stop", "off") and FIREWALLS.match(words[0]):
+        scene.notes.add("firewall")
+
+
+def _iptables(scene: Scene, at: int, call: Call) -> None:
+    if "/init.d/" in call.argv[0]:
+        _service(scene, at, Call("service", ("service", call.name, *call.argv[1:])))
+        return
+    options = parse(call.argv[1:], "AIDPtjpsdio", {"flush", "policy"})
+    if options.has("F", "flush", "X") or (options.first("P") and call.argv[-1] == "ACCEPT"):
+        scene.notes.add("firewall", words="empties the firewall's rules")
+
+
+def _firewall_off(scene: Scene, at: int, call: Call) -> None:
+    if any(word in ("stop", "disable", "off", "0", "Permissive") for word in call.argv[1:3]):
+        scene.notes.add("firewall")
+
+
+def judge_write(scene: Scene, write: Write) -> None:
+    call = scene.script.calls[write.call]
+    if call.remote:
+        return
+    path, text = write.path, write.text
+    notes = scene.notes
+    if text is not None and (
+        text[:12].startswith(("\x7fELF", "\\x7fELF", "\\x7f\\x45", "x7fx45", "\\177ELF", "\\x7F\\x45"))
+    ):
+        notes.add("plant", 5.6, "T1027", f"writes a program byte by byte to {plain(path)}")
+    if path.endswith("authorized_keys") or path.endswith("authorized_keys2"):
+        notes.add("key", words=f"adds a key to {plain(path)}")
+    elif path.startswith(("/etc/cron", "/var/spool/cron")) or path.endswith("/crontab"):
+        notes.add("hold", 5.6 if _suspicious(text) else 1.8, "T1053.003", f"writes {plain(path)}")
+    elif path.endswith(("ld.so.preload",)):
+        notes.add("hold", 6.8, "T1574.006", "preloads a library into every program")
+    elif re.search(r"(?:/etc/systemd/system|/lib/systemd/system|systemd/user)/[^/]+\.(?:service|timer)$", path):
+        notes.add("hold", 5.0 if _suspicious(text) else 2.0, "T1543.002", f"writes the service {plain(base(path))}")
+    elif re.search(
+        r"/etc/(?:rc\.local|rc\d?\.d/|init\.d/|inittab|profile(?:\.d/|$)|bash\.bashrc|rc\.d/)|(?:^|/)\.(?:bashrc|profile|bash_profile|zshrc|bash_login)$",
+        path,
+    ):
+        login = path.endswith(("rc", "profile", "login"))
+        nats = 4.6 if _suspicious(text) else 0.4 if login and not path.startswith("/etc/rc") else 2.6
+        notes.add(
+            "hold", nats, "T1037.004" if "/etc/rc" in path or "init" in path else "T1546.004", f"writes {plain(path)}"
+        )
+    elif path in ("/etc/passwd", "/etc/shadow") or path.startswith("/etc/sudoers"):
+        notes.add("account", 3.2 if "sudoers" in path else 5.4, "T1098", f"writes {plain(path)}")
+    elif path.endswith(("release_agent", "/core_pattern", "/uevent_helper", "/notify_on_release")):
+        notes.add("escape", 3.0 if path.endswith("notify_on_release") else 6.8, "T1611", f"writes {plain(path)}")
+    elif path == "/etc/hosts.deny" or path == "/etc/resolv.conf":
+        notes.add("hold", 1.4, "T1565.001", f"writes {plain(path)}")
+    elif write.typed and (scratch(path) or system(path) or hidden(path)):
+        notes.add(
+            "plant", 3.4 if system(path) or hidden(path) else 2.0, "T1105", f"puts what is typed in into {plain(path)}"
+        )
+        scene.fetched[base(path)] = Fetch("typed", NOWHERE, path)
+    elif call.name in ("cp", "mv", "install") and path.startswith(
+        ("/usr/bin/", "/bin/", "/usr/sbin/", "/sbin/", "/lib/", "/usr/lib/")
+    ):
+        came = [w for w in call.argv[1:-1] if scratch(w) or hidden(w) or base(w) in scene.fetched]
+        if came:
+            notes.add("plant", words=f"puts {plain(came[0])} into {plain(path)}")
+
+
+_SUSPICIOUS: Final = re.compile(
+    r"\b(?:curl|wget|nc|ncat|bash -i|/dev/tcp|base64|python\d? -c|nohup)\b|/tmp/|/var/tmp|/dev/shm|/\.\w|\|\s*(?:ba)?sh\b"
+)
+
+
+def _suspicious(text: str | None) -> bool:
+    return text is not None and _SUSPICIOUS.search(text) is not None
+
+
+def _crontab(scene: Scene, at: int, call: Call) -> None:
+    options = parse(call.argv[1:], "u")
+    if options.has("l"):
+        scene.notes.add("accounts", words="lists cron jobs")
+    elif options.has("r"):
+        scene.notes.add("hold", 1.8, "T1053.003", "deletes the cron jobs")
+    elif options.operands or call.stdin is not None or call.pipe_in is not None:
+        text = call.stdin
+        if text is None and call.pipe_in is not None:
+            text = " ".join(said(c) or "" for c in scene.script.calls[max(0, at - 4) : at])
+        scene.notes.add("hold", 5.8 if _suspicious(text) else None, "T1053.003", "installs cron jobs")
+
+
+def _useradd(scene: Scene, at: int, call: Call) -> None:
+    options = parse(call.argv[1:], "ugGdscpk", {"uid", "gid", "groups"})
+    if options.first("u", "uid") == "0" or options.has("o", "non-unique"):
+        scene.notes.add("account", 6.4, "T1136.001", "makes a second root account")
+    elif options.operands or options.values:
+        scene.notes.add("account", words="makes an account")
+
+
+def _su(scene: Scene, at: int, call: Call) -> None:
+    if len(call.argv) == 1 or call.argv[1:] in (("-",), ("root",), ("-", "root"), ("-l",)):
+        scene.notes.add("self", 0.7, "T1548.003", "wants to be root")
+
+
+def _passwd(scene: Scene, at: int, call: Call) -> None:
+    fed = call.pipe_in is not None or call.stdin is not None
+    scene.notes.add("account", 4.4 if fed else 2.4, "T1098", "changes a password")
+
+
+def _chpasswd(scene: Scene, at: int, call: Call) -> None:
+    scene.notes.add("account", 4.4, "T1098", "changes passwords")
+
+
+def _usermod(scene: Scene, at: int, call: Call) -> None:
+    scene.notes.add("account")
+
+
+def _chattr(scene: Scene, at: int, call: Call) -> None:
+    sensitive = any(
+        re.search(r"\.ssh|authorized_keys|/etc/(?:passwd|shadow|cron|ld\.so)|crontab|/spool/cron|/usr/bin/|/bin/", word)
+        for word in call.argv[1:]
+    )
+    scene.notes.add("account", 4.4 if sensitive else 2.6, "T1222.002", "changes a file's immutable mark")
+
+
+def _chkconfig(scene: Scene, at: int, call: Call) -> None:
+    if any(word in ("--add", "on", "defaults", "enable", "add") for word in call.argv[1:]):
+        scene.notes.add("hold", 2.0, "T1543.002", "adds a service")
+
+
+def _kill(scene: Scene, at: int, call: Call) -> None:
+    text = " ".join(call.argv[1:])
+    for other in scene.script.calls[max(0, at - 6) : at]:
+        if other.name in ("pgrep", "grep", "pidof", "egrep"):
+            text += " " + " ".join(other.argv[1:])
+    if _RIVALS.search(text):
+        scene.notes.add("probe", 4.4, "T1489", "ends other people's miners")
+    elif text == "-9 -1":
+        scene.notes.add("probe", 1.6, "T1489", "ends every process it can")
+
+
+_RIVALS: Final = re.compile(
+    r"xmrig|minerd|kinsing|kdevtmpfsi|kthreaddi|cryptonight|stratum|ddgs|watchbog|sysupdate|networkservice|xmr-stak|cnrig"
+)
+
+READERS: Final[dict[str, Reader]] = {
+    "systemctl": _systemctl,
+    "service": _service,
+    **dict.fromkeys(("SuSEfirewall2", "rcSuSEfirewall2", "reSuSEfirewall2", "ufw", "setenforce"), _firewall_off),
+    **dict.fromkeys(("iptables", "ip6tables"), _iptables),
+    "crontab": _crontab,
+    **dict.fromkeys(("useradd", "adduser"), _useradd),
+    "usermod": _usermod,
+    "su": _su,
+    "passwd": _passwd,
+    "chpasswd": _chpasswd,
+    "chattr": _chattr,
+    **dict.fromkeys(("chkconfig", "update-rc.d", "rc-update"), _chkconfig),
+    **dict.fromkeys(("kill", "pkill", "killall"), _kill),
+}
