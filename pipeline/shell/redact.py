@@ -25,7 +25,7 @@ _ROUNDS = 4
 _DEEPEST = 4
 _HINT = re.compile(
     r"pass|pwd|secret|token|key|auth|bearer|basic|cookie|credential|session|signature|sig=|//[^/\s]*@|-u|-U|-w|-P|-a|/p:"
-    r"|mysql|maria|sshpass|login|mongo|7z|zip|AKIA|ASIA|gh[pousr]_|github_pat|gl[a-z]{2,4}-|xox|xapp|hf_|sk[-_]|rk_|AIza|ya29"
+    r"|mysql|maria|openssl|sshpass|login|mongo|7z|zip|AKIA|ASIA|gh[pousr]_|github_pat|gl[a-z]{2,4}-|xox|xapp|hf_|sk[-_]|rk_|AIza|ya29"
     r"|eyJ|npm_|pypi-|dckr_|SG\.|hvs\.|nvapi|hooks\.|webhooks|BEGIN|PRIVATE|--user|sudo|\d{8}:|gsk_|r8_|xai-|AGE-|shp|dop_|user",
     re.IGNORECASE,
 )
@@ -63,7 +63,7 @@ _NAME = re.compile(
     r"[\w.-]*?(?:passw(?:or)?d|passphrase|passcode|secret|token|api[_-]?key|access[_-]?key(?:[_-]?id)?|secret[_-]?key"
     r"|private[_-]?key|account[_-]?key|auth[_-]?key|encryption[_-]?key|signing[_-]?key|master[_-]?key|license[_-]?key"
     r"|storage[_-]?key|credentials?|_auth|session[_-]?id|secret[_-]?key[_-]?base)(?:[_-]?\d{1,2})?"
-    r"|(?:[\w.-]*[_.-])?(?:pass|pw|passwds?)(?:[_-]?\d{1,2})?|[\w.-]+[_.-]pwd|[a-z]+(?-i:Pwd)|(?-i:(?:[A-Z0-9_]*_)?KEY)"
+    r"|(?:[\w.-]*[_.-])?(?:pass|pw|passwds?)(?:[_-]?\d{1,2})?|[\w.-]+[_.-]pwd|[a-z]+(?-i:Pwd)|(?-i:(?:[A-Z0-9_]*_)?KEY|[A-Z0-9_]*(?<!COM)(?<!BY)PASS)"
     r"|x-amz-(?:signature|credential|security-token)",
     re.IGNORECASE,
 )
@@ -105,7 +105,7 @@ _WORD = re.compile(
     r"""(?P<word>(?:'[^']*'|"(?:[^"\\]|\\.)*"|\\.|[^\s;|&()<>'"\\]+|['"])+)|(?P<here><<<)|(?P<mark>\|\|?|&&?|;|\n|[()])|(?P<other>[<>])""",
     re.DOTALL,
 )
-_SKIPPED = frozenset(["sudo", "doas", "env", "nohup", "time", "command", "exec", "busybox", "timeout", "nice", "proxychains",
+_SKIPPED = frozenset(["do", "then", "else", "if", "while", "until", "{", "!", "sudo", "doas", "env", "nohup", "time", "command", "exec", "busybox", "timeout", "nice", "proxychains",
                       "proxychains4", "-n", "-E"])  # fmt: skip
 
 
@@ -277,9 +277,8 @@ def _tool(words: list[str]) -> tuple[str, int]:
 def _changes(words: list[str]) -> dict[int, str]:
     tool, start = _tool(words)
     changes: dict[int, str] = {}
-    for name, rule in ((tool, _RULES.get(tool)), *(("", None),)):
-        if rule is not None and name:
-            changes |= {at + start: new for at, new in rule(words[start:]).items()}
+    if tool in _RULES:
+        changes = {at + start: new for at, new in _RULES[tool](words[start:]).items()}
     if tool == "sshpass":
         rest = next((at for at, word in enumerate(words[start:], start) if at and not word.startswith("-")
                      and words[at - 1] not in ("-p", "-P", "-f", "-d")), None)  # fmt: skip
@@ -354,9 +353,9 @@ def _aws(words: list[str]) -> dict[int, str]:
     return {3: _value(words[3])} if re.search(r"secret|token|key", words[2], re.IGNORECASE) else {}
 
 
-def _npm(words: list[str]) -> dict[int, str]:
+def _npm(words: list[str], verb: str = "set") -> dict[int, str]:
     named = [at for at, word in enumerate(words[:-1]) if re.search(r"_auth|token|password", word, re.IGNORECASE)]
-    return {named[0] + 1: _value(words[named[0] + 1])} if "set" in words and named else {}
+    return {named[0] + 1: _value(words[named[0] + 1])} if verb in words and named else {}
 
 
 def _login(words: list[str]) -> dict[int, str]:
@@ -427,7 +426,8 @@ _RULES: dict[str, _Rule] = {
     "kubectl": _kubectl,
     "aws": _aws,
     **dict.fromkeys(("npm", "yarn", "pnpm"), _npm),
-    "git": lambda words: _npm(["set", *words]) if words[:1] == ["config"] and len(words) > 2 else {},
+    "git": lambda words: _npm(words, "config"),
+    **dict.fromkeys(("vault", "wandb"), lambda words: _last(2)(words) if words[:1] == ["login"] else {}),
     "openssl": _openssl,
     "wpa_passphrase": _last(2),
     "wget": lambda words: {},
@@ -462,7 +462,7 @@ def _fed(commands: list[list[tuple[str, _Span]]], *, keep_user: bool) -> list[tu
     for at, (word, _) in enumerate(commands[-1][:-1]):
         if word == "<<<":
             edits.append((commands[-1][at + 1][1], _fed_word(commands[-1][at + 1][0], keep_user)))
-    return [(span, new) for span, new in edits]
+    return edits
 
 
 def _fed_word(word: str, keep_user: bool) -> str:
