@@ -27,6 +27,9 @@ NOTABLE = 8
 NAMED = 5
 """Causes that are named with a piece of evidence."""
 
+LOUD = 1.0
+"""Nats from which a command counts as suspicious by itself; what says less is what everybody does."""
+
 SLACK_US = 1_000_000
 """Clocks of sensor and shell differ: a command counts as before if it began at most a second after."""
 
@@ -67,7 +70,7 @@ def remember(
         state[a]["recent_ts"][at] = ts[i]
         state[a]["recent"][at] = command + 1
         state[a]["recent_at"] += 1
-        if loudest[command] > 0.0:
+        if loudest[command] >= LOUD:
             at = state[a]["notable_at"] % NOTABLE
             state[a]["notable_ts"][at] = ts[i]
             state[a]["notable"][at] = command + 1
@@ -91,7 +94,7 @@ def causes(
             number = kept - 1
             if number < 0 or when > ts + SLACK_US:
                 continue
-            spoke = [(stories[d] == story, f.weight) for d, f in enumerate(commands.findings[number]) if f]
+            spoke = [(stories[d] == story, f.weight) for d, f in enumerate(commands.findings[number]) if f and f.weight >= LOUD]
             weight = max((w for same, w in spoke if same), default=max((w for _, w in spoke), default=0.0))
             if number == itself and when == ts:
                 rank, reason = 5, "it is the evidence"

@@ -40,7 +40,7 @@ class Commands:
 
     weight    float64[room, detectors], nats
     fact      uint32[room, detectors]
-    places    uint64[room, 2], hashes of the places that a command names, where a detector spoke
+    places    uint64[room, 2], hashes of the first places that a command names, 0 none
     """
 
     def __init__(self, detectors: dict[str, ModuleType]) -> None:
@@ -100,8 +100,7 @@ class Commands:
         try:
             script = read(command)
             findings = tuple(detector.judge(script) for detector in self.detectors.values())
-            if any(findings):
-                places = named_places(script)
+            places = named_places(script)
         except Exception:  # the agent writes commands: one that breaks a reader must not stop the stream
             self.unreadable += 1
         number = self._enter(key, neutral(redact(command), SHOWN) or " ", findings, places)

@@ -19,7 +19,7 @@ import orjson
 
 import pipeline
 import pipeline.sinks
-from pipeline import inputs
+from pipeline import inputs, warming
 from pipeline.config import Config
 from pipeline.errors import InputError, UsageError
 from pipeline.events.batch import Batch
@@ -61,6 +61,7 @@ def run(
     declared = inputs.find([str(registry)], config.reading) if registry is not None else None
     if declared is not None and declared.sources:
         raise InputError(f"expected registry entries in {registry}, got events")
+    warming.warm(progress)
     with ExitStack() as stack:
         walk = Walk(found, config, open_sinks(sinks, replace, stack))
         shown = Progress(progress, total_bytes(found.sources))

@@ -489,15 +489,29 @@ class Scorer:
         self.room = room
 
 
-def warm(tuning: Tuning | None = None) -> None:
+def warm(kinds: Iterable[int] = (FLOW, GPU, COMMAND)) -> None:
     """Have every kernel of the walk compiled, or read from disk, before events wait for it."""
-    scorer = Scorer(tuning)
-    for kind in (FLOW, GPU, COMMAND):
-        part = blank(kind, ["warm"])
-        if isinstance(part.columns, Command):
-            part = Part(part.common, part.columns._replace(command=pack(["true"])))
-        scorer.process(of_kind(kind, part))
+    scorer = Scorer()
+    for kind in kinds:
+        scorer.process(of_kind(kind, one_row(kind)))
     list(scorer.final())
+
+
+def warm_detectors(kind: int) -> None:
+    """Have the kernels of one kind's detectors compiled, and no others."""
+    scorer = Scorer()
+    batch = of_kind(kind, one_row(kind))
+    scorer.grow(1)
+    none = np.zeros(0, np.int64)
+    scorer._strengths(batch, [np.zeros(1, np.int64) if k == kind else none for k in range(len(KINDS))], none, [[], [], []])
+
+
+def one_row(kind: int) -> Part:
+    """One event in which nothing is said."""
+    part = blank(kind, ["warm"])
+    if isinstance(part.columns, Command):
+        return Part(part.common, part.columns._replace(command=pack(["true"])))
+    return part
 
 
 @kernel

@@ -21,6 +21,7 @@ FLOORS = (
         "cli",
         "live",
         "replay",
+        "warming",
         "progress",
         "demo",
         "lab",

@@ -22,13 +22,14 @@ from aiokafka import AIOKafkaProducer
 from faust.types import TP
 from mode import CrashingSupervisor
 
+from pipeline import warming
 from pipeline.errors import AgentRiskError
 from pipeline.live import security, topics, transport
 from pipeline.live.checkpoint import Kept, Store
 from pipeline.live.health import Health
 from pipeline.live.partition import Output, Share
 from pipeline.live.settings import Settings
-from pipeline.scorer import Tuning, warm
+from pipeline.scorer import Tuning
 
 STOP_S = 8.0
 """Seconds that a clean stop may take; an orchestrator kills after ten."""
@@ -195,7 +196,7 @@ class Worker:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
-        await loop.run_in_executor(self.scoring, warm, self.tuning)
+        await loop.run_in_executor(self.scoring, warming.warm)
         self.outlet = AIOKafkaProducer(**security.client(self.settings), acks="all", enable_idempotence=True,
                                        compression_type=COMPRESSION, linger_ms=5, max_request_size=16_000_000)
         await self.outlet.start()
