@@ -10,6 +10,7 @@ from pipeline.detectors.reverse_tunnel import Settings
 from pipeline.events import codes
 
 SHARES = [0.02, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.75, 0.9, 0.97]
+COUNTERS_STOP = 10**9
 
 
 @dataclass
@@ -116,7 +117,7 @@ class Agent:
         c.out += out
         c.back += back
         if r["bursts"] > 0:
-            c.bursts += r["bursts"]
+            c.bursts = min(c.bursts + r["bursts"], COUNTERS_STOP)
             c.far = min(c.far + max(0, r["bursts_dst_first"]), c.bursts)
         more_out = out > 1.1 * back and back >= 400
         more_packets_in = r["dst_pkts"] > 1.05 * r["src_pkts"] and r["dst_pkts"] >= 8
