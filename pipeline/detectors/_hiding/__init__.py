@@ -1,0 +1,1 @@
+"""How hiding is read from commands: traces removed, programs disguised."""

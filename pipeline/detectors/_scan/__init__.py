@@ -1,0 +1,1 @@
+"""How scans are read from commands: scanners, loops over targets, programs in Python."""

@@ -1,0 +1,1 @@
+"""How tunnels are read from commands: ssh, relays, services."""
