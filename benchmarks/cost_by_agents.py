@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -48,7 +49,7 @@ def batch(names: Strings, agents: int, begin: int, rows: int) -> Batch:
     number = np.arange(begin, begin + rows, dtype=np.int64)
     who = number % agents
     blank = Strings(names.data, np.zeros(rows, np.int64), np.full(rows, -1, np.int32))
-    full = {
+    full: dict[str, Any] = {
         "src_hi": np.zeros(rows, np.uint64),
         "src_lo": (0xFFFF_0A00_0000 + who).astype(np.uint64),
         "dst_hi": np.zeros(rows, np.uint64),
