@@ -34,7 +34,7 @@ def span(word: str) -> int:
             low, dash, high = piece.partition("-")
             if (not low.isdecimal() and low) or (high and not high.isdecimal()):
                 return 1
-            size += max(int(high or 255) - int(low or 0) + 1, 1) if dash else 1
+            size += max(int(high[:4] or 255) - int(low[:4] or 0) + 1, 1) if dash else 1
         count *= size
     return min(count, 1 << 24)
 

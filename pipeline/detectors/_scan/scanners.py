@@ -8,7 +8,7 @@ from typing import Final
 
 from pipeline.detectors._facts import Notes
 from pipeline.detectors._scan.loops import changes
-from pipeline.detectors._scan.table import note_hosts
+from pipeline.detectors._scan.table import note_hosts, some_of
 from pipeline.shell.calls import Call
 from pipeline.shell.options import names, parse
 from pipeline.shell.places import bare_address, base, own, plain, url
