@@ -7,12 +7,15 @@ Settings stand beside what they tune. Each table of the file is the `Settings` s
     [scorer]                  pipeline.scorer.Settings
     [reading]                 pipeline.reading.Settings
     [merge]                   pipeline.merge.Settings
+    [live]                    pipeline.kafka_settings.Settings
     [detectors.pool_session]  pipeline.detectors.pool_session.Settings, and so for every detector found
 
 The environment says the same with two underscores between the names, and wins over the file:
 
     AGENTRISK_RISK__PRIOR=-6
     AGENTRISK_DETECTORS__POOL_SESSION__CAP=5
+
+The settings of [live] may go by their name alone: AGENTRISK_BOOTSTRAP_SERVERS=kafka:9092
 """
 
 from __future__ import annotations
@@ -31,15 +34,19 @@ import msgspec
 import orjson
 
 import pipeline.detectors
-from pipeline import alerts, merge, reading, risk, scorer
+from pipeline import alerts, kafka_settings, merge, reading, risk, scorer
 from pipeline.errors import ConfigError
 from pipeline.plugins import discover
 
 ENVIRONMENT = "AGENTRISK_"
-OTHER_VARIABLES = ("AGENTRISK_CACHE_DIR",)
+OTHER_VARIABLES = ("AGENTRISK_CACHE_DIR", "AGENTRISK_TEST_BOOTSTRAP")
 COMMENT_WIDTH = 100
-WITHOUT_EFFECT = ("reading", "merge")
+WITHOUT_EFFECT = ("reading", "merge", "live")
 """Tables that change how fast and in how much memory, never a result."""
+PLAIN_NAMES = "live"
+"""The table whose variables may leave its name out."""
+SECRET = "password"
+"""How the names of settings end whose value is never printed."""
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,13 +62,15 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     scorer: scorer.Settings
     reading: reading.Settings
     merge: merge.Settings
+    live: kafka_settings.Settings
     detectors: Mapping[str, msgspec.Struct]
 
     def tree(self) -> dict[str, Any]:
-        """The settings as plain dicts, in the shape of the file."""
+        """The settings as plain dicts, in the shape of the file; secrets are left empty."""
         tree: dict[str, Any] = {
             name: msgspec.to_builtins(getattr(self, name)) for name in self.__struct_fields__ if name != "detectors"
         }
+        tree["live"] |= {key: "" for key in tree["live"] if key.endswith(SECRET)}
         tree["detectors"] = {name: msgspec.to_builtins(settings) for name, settings in self.detectors.items()}
         return tree
 
@@ -79,6 +88,7 @@ def tables() -> dict[str, type[msgspec.Struct]]:
         "scorer": scorer.Settings,
         "reading": reading.Settings,
         "merge": merge.Settings,
+        "live": kafka_settings.Settings,
     }
     for name, detector in discover(pipeline.detectors).items():
         found[f"detectors.{name}"] = detector.Settings
@@ -160,13 +170,14 @@ def from_environment(
         for table, settings in known.items()
         for field in settings.__struct_fields__
     }
+    plain = {ENVIRONMENT + key.upper(): (PLAIN_NAMES, key) for key in known[PLAIN_NAMES].__struct_fields__}
     flat = {name.replace("__", "_"): name for name in variables}
     said: dict[tuple[str, str], tuple[Any, str]] = {}
     for name, text in environ.items():
-        if name in variables:
-            table, key = variables[name]
+        if name in variables or (name in plain and variable(*plain[name]) not in environ):
+            table, key = variables.get(name) or plain[name]
             said[table, key] = (value_of(text, types_of(known[table])[key]), f"environment {name}")
-        elif not name.startswith(ENVIRONMENT) or name in OTHER_VARIABLES:
+        elif not name.startswith(ENVIRONMENT) or name in OTHER_VARIABLES or name in plain:
             continue
         elif "__" in name or name in flat:
             raise ConfigError(
@@ -305,6 +316,7 @@ def as_toml(config: Config) -> str:
                 "",
                 *comment(about(annotation)),
                 *comment(f"({expected(annotation)})"),
+                *(["# (it is set, and never printed)"] if key.endswith(SECRET) and getattr(config.live, key, "") else []),
                 f"{key} = {toml(values[key])}",
             ]
     return "\n".join(lines) + "\n"

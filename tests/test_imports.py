@@ -16,7 +16,7 @@ FLOORS = (
     {"errors", "__init__"},
     {"shell", "kernels", "events", "plugins"},
     {"detectors", "risk", "alerts", "registry", "commands", "causes", "admission"},
-    {"scorer", "state", "sinks", "formats", "config", "inputs", "reading", "merge", "blocks", "unpacking"},
+    {"scorer", "state", "sinks", "formats", "config", "kafka_settings", "inputs", "reading", "merge", "blocks", "unpacking"},
     {
         "cli",
         "live",

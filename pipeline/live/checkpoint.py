@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,9 +22,10 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import ProducerFenced
 
 from pipeline.errors import StateError
+from pipeline.kafka_settings import Settings
 from pipeline.live import security
+from pipeline.live.order import LineUp
 from pipeline.live.partition import HEAD, Share
-from pipeline.live.settings import Settings
 
 MARKER = 2
 """From the offset of a transaction's last record to the end of the log: the record, and the commit marker."""
@@ -36,14 +37,18 @@ RECORD_BYTES = 16_000_000
 class Kept:
     """A share with what makes it durable.
 
-    lock      held while events are applied or a checkpoint is written
+    line_up   what was fetched and not applied yet
+    lock      held while events are applied or the state is saved
+    writing   held while a checkpoint is on its way
     waiting   outputs that the broker has not acknowledged yet
     log_end   the end of the state topic after our own last checkpoint; None before the first
     """
 
     share: Share
     producer: AIOKafkaProducer
+    line_up: LineUp
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    writing: asyncio.Lock = field(default_factory=asyncio.Lock)
     waiting: list[Any] = field(default_factory=list)
     log_end: int | None = None
     stale: set[bytes] = field(default_factory=set)
@@ -63,8 +68,10 @@ class Written:
 class Store:
     """The shares of this worker, by partition."""
 
-    def __init__(self, settings: Settings, topic: str, fresh: Callable[[int], Share], log: Any) -> None:
-        self.settings, self.topic, self.fresh, self.log = settings, topic, fresh, log
+    def __init__(
+        self, settings: Settings, topic: str, fresh: Callable[[int], Share], line_up: Callable[[int], LineUp], log: Any
+    ) -> None:
+        self.settings, self.topic, self.fresh, self.line_up, self.log = settings, topic, fresh, line_up, log
         self.kept: dict[int, Kept] = {}
         self.ready: int | None = None
         """The generation whose state has been read back."""
@@ -77,13 +84,17 @@ class Store:
 
     # ---------------------------------------------------------------- taking over
 
-    async def assign(self, mine: Iterable[int], generation: int, registry: str) -> None:
-        """Take these partitions over and give up the others; their state is read back. StateError where it cannot be used."""
+    async def assign(self, mine: Iterable[int], generation: int, read_before: Container[int]) -> None:
+        """Take these partitions over and give up the others; their state is read back.
+
+        `read_before` are partitions of which the group has read: state that is empty there is lost. StateError where the state
+        cannot be used.
+        """
         mine = set(mine)
         for partition in set(self.kept) - mine:
             await self.close(partition)
         await asyncio.gather(*(self._fence(partition) for partition in mine))
-        await self._read_back(mine, registry)
+        await self._read_back(mine, read_before)
         self.ready = generation
         self.lost.clear()
 
@@ -96,12 +107,12 @@ class Store:
         await producer.start()
         kept = self.kept.get(partition)
         if kept is None:
-            self.kept[partition] = Kept(self.fresh(partition), producer)
+            self.kept[partition] = Kept(self.fresh(partition), producer, self.line_up(partition))
         else:
-            old, kept.producer = kept.producer, producer
+            old, kept.producer, kept.line_up = kept.producer, producer, self.line_up(partition)
             await stop(old)
 
-    async def _read_back(self, mine: set[int], registry: str) -> None:
+    async def _read_back(self, mine: set[int], read_before: Container[int]) -> None:
         consumer = AIOKafkaConsumer(
             **security.client(self.settings), group_id=None, isolation_level="read_committed", auto_offset_reset="earliest",
             enable_auto_commit=False, max_partition_fetch_bytes=4 << 20, fetch_max_wait_ms=100,
@@ -116,20 +127,22 @@ class Store:
                     kept.share, kept.waiting, kept.stale = self.fresh(tp.partition), [], set()
                     wanted.append(tp)
             newest = await read_to(consumer, {tp: ends[tp] for tp in wanted})
-            for tp in wanted:
-                await self._load(self.kept[tp.partition], newest[tp])
-                self.kept[tp.partition].log_end = ends[tp]
-            await self._catch_up(consumer, mine, registry)
         finally:
             await consumer.stop()
+        for tp in wanted:
+            kept = self.kept[tp.partition]
+            await self._load(kept, newest[tp], tp.partition in read_before)
+            kept.log_end = ends[tp]
+            if HEAD not in newest[tp] or kept.stale:  # from now on empty state means lost state
+                await self._write(kept)
 
-    async def _load(self, kept: Kept, records: dict[bytes, bytes]) -> None:
+    async def _load(self, kept: Kept, records: dict[bytes, bytes], read_before: bool) -> None:
         share = kept.share
         try:
-            if HEAD in records:
+            if records:
                 await asyncio.get_running_loop().run_in_executor(None, share.load, records)
-            elif records:
-                raise StateError("expected a head among the state's records, got none")
+            elif read_before:
+                raise StateError("expected state, since the group has read the input topics before, got none")
         except StateError as error:
             if self.settings.lost_state == "refuse":
                 raise StateError(
@@ -140,26 +153,6 @@ class Store:
             kept.share = self.fresh(share.number)
             kept.stale = set(records)
 
-    async def _catch_up(self, consumer: AIOKafkaConsumer, mine: set[int], registry: str) -> None:
-        """Apply what the registry topic holds by now, before any event counts."""
-        tps = [TopicPartition(registry, p) for p in mine]
-        if not tps:
-            return
-        begins, ends = await consumer.beginning_offsets(tps), await consumer.end_offsets(tps)
-        consumer.assign(tps)
-        for tp in tps:
-            offsets = self.kept[tp.partition].share.offsets
-            consumer.seek(tp, max(begins[tp], offsets.get("registry", 0)))
-        left = {tp for tp in tps if await consumer.position(tp) < ends[tp]}
-        while left:
-            for tp, records in (await consumer.getmany(timeout_ms=200)).items():
-                share = self.kept[tp.partition].share
-                share.offsets.setdefault("registry", records[0].offset)
-                share.offsets["registry"] = records[0].offset
-                for output in share.apply("registry", records):
-                    self.log.warning("registry entry refused at takeover: %s", output.value.decode()[:400])
-            left = {tp for tp in left if await consumer.position(tp) < ends[tp]}
-
     # ---------------------------------------------------------------- checkpoints
 
     async def checkpoint_all(self) -> None:
@@ -169,37 +162,37 @@ class Store:
     async def checkpoint(self, partition: int) -> None:
         """Write what has changed in one share; where it fails the share is forgotten."""
         kept = self.kept.get(partition)
-        if kept is None or self.stopped:
+        if kept is None:
             return
-        async with kept.lock:
+        async with kept.writing:
             if self.kept.get(partition) is not kept or self.stopped or not kept.share.changed:
                 return
             began = time.perf_counter()
             try:
                 size = await self._write(kept)
-            except Exception as error:
-                self.fenced += isinstance(error, ProducerFenced)
-                self.lost[partition] = (time.monotonic(), f"{type(error).__name__}: {error}")
-                self.log.warning("partition %d is no longer ours: %s", partition, self.lost[partition][1])
-                await self.close(partition)
+            except Exception as error:  # aiokafka raises errors of many kinds from a fenced or lost producer
+                if self.kept.get(partition) is kept:
+                    self.fenced += isinstance(error, ProducerFenced)
+                    self.lost[partition] = (time.monotonic(), f"{type(error).__name__}: {error}")
+                    self.log.warning("partition %d is no longer ours: %s", partition, self.lost[partition][1])
+                    await self.close(partition)
                 return
             seconds = time.perf_counter() - began
             done = self.written
             self.written = Written(done.count + 1, done.bytes + size, done.seconds + seconds, seconds, size)
 
     async def _write(self, kept: Kept) -> int:
-        """One checkpoint; its bytes."""
-        waiting, kept.waiting = kept.waiting, []
-        if waiting:
-            await asyncio.gather(*waiting)
-        records = await asyncio.get_running_loop().run_in_executor(None, kept.share.save)
-        written = {key for key, _ in records}
+        """One checkpoint; its bytes. Events are applied again while it is on its way."""
+        async with kept.lock:
+            waiting, kept.waiting = kept.waiting, []
+            records = await asyncio.get_running_loop().run_in_executor(None, kept.share.save)
+            stale, kept.stale = kept.stale, set()
+        await asyncio.gather(*waiting)
+        gone = sorted(stale - {key for key, _ in records})
         async with kept.producer.transaction():
-            sent = [await kept.producer.send(self.topic, None, key=key, partition=kept.share.number)
-                    for key in sorted(kept.stale - written)]
+            sent = [await kept.producer.send(self.topic, None, key=key, partition=kept.share.number) for key in gone]
             sent += [await kept.producer.send(self.topic, value, key=key, partition=kept.share.number) for key, value in records]
             done = await asyncio.gather(*sent)
-        kept.stale = set()
         kept.log_end = done[-1].offset + MARKER
         return sum(len(value) for _, value in records)
 

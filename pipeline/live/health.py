@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections import Counter as Counted
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -30,31 +32,52 @@ class Health:
         self.agents = Gauge("agentrisk_agents", "agents alive", ["partition"], **of)
         self.lag = Gauge("agentrisk_lag_seconds", "wall clock less the newest event time applied", ["partition"], **of)
         self.scores = Histogram("agentrisk_score", "scores written", buckets=(1, 5, 10, 25, 50, 70, 90, 100), **of)
-        self.batch_rows = Histogram("agentrisk_batch_records", "records in a chunk", buckets=(1, 10, 100, 1e3, 1e4, 1e5), **of)
+        self.batch_rows = Histogram("agentrisk_batch_events", "events applied at once", buckets=(1, 10, 100, 1e3, 1e4, 1e5), **of)
         self.batch_seconds = Histogram("agentrisk_batch_seconds", "seconds to apply a chunk and send what leaves", **of)
         self.checkpoints = Gauge("agentrisk_checkpoints", "checkpoints written", **of)
         self.checkpoint_bytes = Gauge("agentrisk_checkpoint_bytes", "bytes of the last checkpoint", **of)
         self.checkpoint_seconds = Gauge("agentrisk_checkpoint_seconds", "seconds of the last checkpoint", **of)
+        self.partitions = Gauge("agentrisk_partitions", "partitions owned", **of)
+        self.refused: dict[int, Counted[str]] = {}
         self.fenced = Gauge("agentrisk_fenced", "partitions that another worker took over first", **of)
 
     def beat(self) -> None:
         """The event loop lives."""
         self.beaten = time.monotonic()
 
-    def applied(self, kind: str, records: Sequence[Any], outputs: Sequence[Any], share: Any, seconds: float) -> None:
-        """A chunk was applied."""
+    def applied(self, pieces: Sequence[Any], outputs: Sequence[Any], share: Any, seconds: float) -> None:
+        """Records of one or more topics were applied."""
         self.beat()
-        self.records.labels(kind).inc(len(records))
-        self.batch_rows.observe(len(records))
+        for piece in pieces:
+            self.records.labels(piece.kind).inc(piece.records)
+            self.events.labels(piece.kind).inc(len(piece.keys) + len(piece.entries))
+        self.batch_rows.observe(sum(len(piece.keys) for piece in pieces))
         self.batch_seconds.observe(seconds)
         for output in outputs:
             self.outputs.labels(output.kind).inc()
+            if output.kind == "score":
+                self.scores.observe(output.record["score"])
         partition = str(share.number)
         self.agents.labels(partition).set(len(share.scorer.agents))
         self.late.labels(partition).set(sum(share.scorer.account.late))
         if share.scorer.clock:
             self.lag.labels(partition).set(max(0.0, time.time() - share.scorer.clock / 1e6))
-        for reason, count in share.rejected.items():
+        self.refused[share.number] = share.rejected
+        if any(output.kind == "rejected" for output in outputs):
+            self._count_refused()
+
+    def owned(self, partitions: Iterable[int]) -> None:
+        """These partitions are ours, the others no longer."""
+        self.partitions.set(len(set(partitions)))
+        for gone in set(self.refused) - set(partitions):
+            del self.refused[gone]
+            for gauge in (self.agents, self.late, self.lag):
+                with suppress(KeyError):
+                    gauge.remove(str(gone))
+        self._count_refused()
+
+    def _count_refused(self) -> None:
+        for reason, count in sum(self.refused.values(), Counted()).items():
             self.rejected.labels(reason[:120]).set(count)
 
     def checkpoint(self, store: Any) -> None:

@@ -1,4 +1,4 @@
-"""One fetched chunk of a topic partition -> a batch, registry entries and what was rejected.
+"""One fetched chunk of a topic partition -> a batch, registry entries and what was refused.
 
     record 0   {"agent": ..}                 line 0
     record 1   {"agent": ..}\\n{"agent": ..}   line 1, 2      owner = [0, 1, 1, ...]: which record a line came in
@@ -11,22 +11,25 @@ gives: an agent whose events lay on two partitions would be two agents in two wo
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from operator import attrgetter
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from aiokafka.partitioner import murmur2
 from numpy.typing import NDArray
 
-from pipeline.events.batch import Batch, select_part
+from pipeline.events.batch import Batch, of_kind, select_part
 from pipeline.events.codes import KINDS
-from pipeline.events.strings import Strings, pack, raw
+from pipeline.events.strings import Strings, raw
 from pipeline.formats import KEPT_BYTES, ROOM, native
 from pipeline.formats._documents import lay_flat, one_object
 from pipeline.kernels.compiled import kernel
 from pipeline.kernels.interning import same_bytes
 
-KNOWN_KEYS = 100_000
+KNOWN_KEYS: Final = 100_000
 """Keys whose partition is remembered; then all are looked up anew."""
+
+fields = attrgetter("key", "value", "offset", "timestamp")
 
 
 class Refused(NamedTuple):
@@ -38,16 +41,35 @@ class Refused(NamedTuple):
     agent: str | None = None
 
 
-class Chunk(NamedTuple):
-    """What the records held. The `position` of an event is the offset of its record.
+class Entry(NamedTuple):
+    """A registry entry of a record; None where a tombstone takes the agent's entry back."""
 
-    entries   registry entries, in order; removed: agents whose entry was taken back by a tombstone
+    record: int
+    agent: str
+    entry: dict[str, Any] | None
+
+
+class Chunk(NamedTuple):
+    """What the records of one fetch held, all of one topic.
+
+    kind      flow, gpu, command or registry
+    offsets   int64[records]
+    times     int64[records], ms: when each came, as Kafka says
+    batch     the events of that kind; `position` of an event is the offset of its record, `source` the number of the kind
+    record    int64[events]: which record each came in
+    entries   registry entries, in order
+    refused   what was not scored, by offset
+    size      bytes of the values
     """
 
-    batch: Batch
-    entries: list[dict[str, Any]]
-    removed: list[str]
+    kind: str
+    offsets: NDArray[np.int64]
+    times: NDArray[np.int64]
+    batch: Batch | None
+    record: NDArray[np.int64]
+    entries: list[Entry]
     refused: list[Refused]
+    size: int
 
 
 class Keys:
@@ -62,13 +84,17 @@ class Keys:
         self.partition, self.partitions, self.strict = partition, partitions, strict
         self.known: set[bytes] = set()
 
+    def all_right(self, keys: Sequence[bytes | None]) -> bool:
+        """Whether none of these is wrong."""
+        return not any(map(self.wrong, set(keys) - self.known))
+
     def wrong(self, key: bytes | None) -> str | None:
         """What is wrong with a key, or None."""
-        if key is None or not key:
+        if not key:
             return "expected the agent as key, got none"
-        if not self.strict or key in self.known:
+        if key in self.known:
             return None
-        right = (murmur2(key) & 0x7FFFFFFF) % self.partitions
+        right = (murmur2(key) & 0x7FFFFFFF) % self.partitions if self.strict else self.partition
         if right != self.partition:
             return f"expected partition {right} for key {key[:80].decode('utf-8', 'replace')!r}, got {self.partition}"
         if len(self.known) >= KNOWN_KEYS:
@@ -78,68 +104,104 @@ class Keys:
 
 
 def read(kind: str, records: Sequence[Any], keys: Keys) -> Chunk:
-    """Read the records of one chunk of the topic of a kind (flow, gpu, command or registry)."""
+    """Read the records (one or more) of one chunk of the topic of a kind."""
     refused: list[Refused] = []
-    removed: list[str] = []
-    values: list[bytes] = []
-    owners: list[Any] = []
-    for record in records:
-        wrong = keys.wrong(record.key)
-        value = record.value
-        if wrong is None and value is None and kind == "registry":
-            removed.append(record.key.decode("utf-8", "replace"))
-        elif wrong is not None or not value:
-            refused.append(Refused(record.offset, wrong or f"expected an event, got {'a tombstone' if value is None else 'nothing'}",
-                                   (value or b"")[:KEPT_BYTES]))
-        else:
-            if value.lstrip()[:1] == b"[" or (b"\n" in value and one_object(value)):
-                value = lay_flat(value)
-            values.append(value)
-            owners.append(record)
-    data = np.frombuffer(b"\n".join(values) + bytes(ROOM), np.uint8).copy()
-    decoded = native.decode_lines(data, len(data) - ROOM, 0, 0)
-    lines = np.repeat(np.arange(len(values)), [v.count(b"\n") + 1 for v in values]) if values else np.zeros(0, np.int64)
-    refused += [Refused(owners[lines[r.position]].offset, r.reason, r.raw) for r in decoded.rejected]
-    batch, wrong_rows = keep(decoded.batch, kind, lines, pack([r.key for r in owners]), owners)
-    refused += wrong_rows
-    entries = decoded.registry
-    if kind != "registry":
-        refused += [Refused(records[0].offset, f"expected a {kind} event, got a registry entry", b"", str(e.get("agent")))
-                    for e in entries]
-        entries = []
-    return Chunk(batch, entries, removed, sorted(refused, key=lambda r: r.offset))
+    entries: list[Entry] = []
+    names, values, offsets, times = zip(*map(fields, records), strict=True)
+    where = np.array(offsets, np.int64)
+    came = np.fromiter((t or 0 for t in times), np.int64, len(times))
+    owners: NDArray[np.int64] = np.arange(len(values))
+    if not (all(values) and keys.all_right(names)):
+        good = []
+        for i, (key, value) in enumerate(zip(names, values, strict=True)):
+            wrong = keys.wrong(key)
+            if wrong is None and value is None and kind == "registry":
+                entries.append(Entry(i, key.decode("utf-8", "replace"), None))
+            elif wrong is not None or not value:
+                got = "a tombstone" if value is None else "nothing"
+                refused.append(Refused(offsets[i], wrong or f"expected an event, got {got}", (value or b"")[:KEPT_BYTES]))
+            else:
+                good.append(i)
+        owners = np.array(good, np.int64)
+        names, values = tuple(names[i] for i in good), tuple(values[i] for i in good)
+    text, counts = lines_of(values)
+    data = np.empty(len(text) + ROOM, np.uint8)
+    data[: len(text)] = np.frombuffer(text, np.uint8)
+    decoded = native.decode_lines(data, len(text), 0, 0)
+    owner = owners if counts is None else np.repeat(owners, counts)
+    refused += [Refused(offsets[owner[r.position]], r.reason, r.raw) for r in decoded.rejected]
+    if kind == "registry":
+        entries += registry(decoded.registry, values, owners)
+    else:
+        refused += [Refused(offsets[0], f"expected a {kind} event, got a registry entry", b"", str(e.get("agent"))[:KEPT_BYTES])
+                    for e in decoded.registry]
+    batch, record = keep(decoded.batch, kind, owner, records, where, refused)
+    return Chunk(kind, where, came, batch, record, sorted(entries), sorted(refused, key=lambda r: r.offset), len(text))
 
 
-def keep(batch: Batch, kind: str, lines: NDArray[np.int64], keys: Strings, owners: Sequence[Any]) -> tuple[Batch, list[Refused]]:
-    """The rows of the topic's kind whose agent is their record's key, at their records' offsets; the others with the reason."""
-    refused: list[Refused] = []
-    offsets = np.array([record.offset for record in owners], np.int64)
-    parts = list(batch.parts)
-    good = np.ones(len(batch), np.bool_)
-    for k, part in enumerate(parts):
-        if part is None:
+def lines_of(values: Sequence[bytes]) -> tuple[bytes, list[int] | None]:
+    """Values as lines, and of how many lines each is; None where each is one.
+
+    >>> lines_of([b"{}", b"[1, 2]"])
+    (b'{}\\n 1\\n 2\\n', [1, 3])
+    """
+    text = b"\n".join(values)
+    if text.count(b"\n") == len(values) - 1 and text[:1] != b"[" and b"\n[" not in text:
+        return text, None
+    flat = [lay_flat(value) if value.lstrip()[:1] == b"[" or (b"\n" in value and one_object(value)) else value for value in values]
+    return b"\n".join(flat), [value.count(b"\n") + 1 for value in flat]
+
+
+def registry(found: list[dict[str, Any]], values: Sequence[bytes], owners: NDArray[np.int64]) -> list[Entry]:
+    """Registry entries with the record that each came in: a message holds one, as Kafka keeps one a key."""
+    if len(found) == len(values):
+        return [Entry(int(i), entry["agent"], entry) for i, entry in zip(owners, found, strict=True)]
+    out = []
+    for i, value in zip(owners.tolist(), values, strict=True):
+        out += [Entry(i, entry["agent"], entry) for entry in native.decode(value, 0, 0).registry]
+    return out
+
+
+def keep(
+    batch: Batch, kind: str, owner: NDArray[np.int64], records: Sequence[Any], where: NDArray[np.int64], refused: list[Refused]
+) -> tuple[Batch | None, NDArray[np.int64]]:
+    """The events of the topic's kind whose agent is their record's key, and the record of each; the others are refused."""
+    kept: Batch | None = None
+    record = np.zeros(0, np.int64)
+    for k, part in enumerate(batch.parts):
+        if part is None or not len(part):
             continue
-        owner = lines[part.common.position]
+        mine = owner[part.common.position]
         right = np.full(len(part), KINDS[k] == kind)
         if KINDS[k] == kind:
-            same_names(part.common.agent, keys, owner, right)
+            same_names(part.common.agent, packed([r.key for r in records]), mine, right)
         for i in np.flatnonzero(~right).tolist():
             agent = (raw(part.common.agent, i) or b"").decode("utf-8", "replace")
-            record = owners[owner[i]]
+            told = records[mine[i]]
             reason = (f"expected a {kind} event, got {KINDS[k]}" if KINDS[k] != kind else
-                      f"expected the agent {agent[:80]!r} as key, got {record.key[:80].decode('utf-8', 'replace')!r}")
-            refused.append(Refused(record.offset, reason, record.value[:KEPT_BYTES], agent))
-        part.common.position[:] = offsets[owner]
-        if not right.all():
-            good[batch.kind == k] = right
-            parts[k] = select_part(part, np.flatnonzero(right)) if right.any() else None
-    if good.all():
-        return batch, refused
-    row = batch.row.copy()
-    for k in range(len(KINDS)):
-        mine = batch.kind == k
-        row[mine] = np.cumsum(good[mine]) - 1
-    return Batch((parts[0], parts[1], parts[2]), batch.kind[good], row[good]), refused
+                      f"expected the agent {agent[:80]!r} as key, got {told.key[:80].decode('utf-8', 'replace')!r}")
+            refused.append(Refused(told.offset, reason, told.value[:KEPT_BYTES], agent))
+        if right.any():
+            rows = np.flatnonzero(right)
+            part = part if right.all() else select_part(part, rows)
+            record = mine[rows]
+            part.common.position[:] = where[record]
+            part.common.source[:] = k
+            kept = of_kind(k, part)
+    return kept, record
+
+
+def packed(keys: Sequence[bytes | None]) -> Strings:
+    """Keys as a column; an absent one is empty.
+
+    >>> packed([b"ab", None, b"c"]).offset.tolist()
+    [0, 2, 2]
+    """
+    some = [key or b"" for key in keys]
+    length = np.fromiter(map(len, some), np.int32, len(some))
+    offset = np.zeros(len(some), np.int64)
+    np.cumsum(length[:-1], out=offset[1:])
+    return Strings(np.frombuffer(bytearray(b"".join(some)), np.uint8), offset, length)
 
 
 @kernel

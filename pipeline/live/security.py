@@ -8,7 +8,7 @@ from typing import Any
 import faust
 
 from pipeline.errors import ConfigError
-from pipeline.live.settings import Settings
+from pipeline.kafka_settings import Settings
 
 
 def context(settings: Settings) -> ssl.SSLContext | None:

@@ -8,8 +8,8 @@ from kafka.admin import KafkaAdminClient
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 
 from pipeline.errors import AgentRiskError
+from pipeline.kafka_settings import Settings
 from pipeline.live import security
-from pipeline.live.settings import Settings
 
 EVENTS: Final = ("flow", "gpu", "command")
 INPUTS: Final = ("registry", *EVENTS)

@@ -10,7 +10,7 @@ No parking      faust never asks aiokafka's coordinator for its errors, and afte
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
 import faust.transport.drivers
@@ -19,15 +19,16 @@ from faust.types import TP, ConsumerMessage
 from mode import Service
 
 SCHEME = "agentrisk"
+FETCH_S = 0.2
+"""Seconds that one fetch waits for records: until then a partition that can take more again is not asked for."""
+FULL_S = 0.02
+"""Seconds to wait where nothing may be fetched, since enough is held of every topic."""
 COORDINATOR_ERRORS = 20
 """Coordinator errors in a row after which the worker gives up."""
 
 
 class Consumer(driver.Consumer):  # type: ignore[misc]
     """faust's consumer over aiokafka that hands whole chunks on."""
-
-    first: ClassVar[str] = ""
-    """The topic whose chunks go first where several were fetched together: the registry."""
 
     coordinator_errors = 0
 
@@ -44,18 +45,23 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         try:
             while not (self._stopped.is_set() or fetcher._stopped.is_set()):
                 await self.sleep(0)
-                records, active = await self._wait_next_records(1.0)
-                if records is None or self.should_stop:
+                if not self.flow_active:
+                    await self.wait(self.can_resume_flow)
+                active = self._get_active_partitions() - self.app.full()
+                if self.should_stop or not active:
+                    await self.sleep(FULL_S)
+                    continue
+                generation = self.app.consumer_generation_id
+                records = await self._getmany(active_partitions=active, timeout=FETCH_S)
+                if self.should_stop:
                     continue
                 if not self.flow_active:
                     await self._seek_again()
                     continue
-                generation = self.app.consumer_generation_id
-                for tp in sorted(records, key=lambda tp: (tp.topic != self.first, tp.topic, tp.partition)):
+                for tp, chunk in records.items():
                     if not self.flow_active or self.app.consumer_generation_id != generation:
                         break
-                    if active is None or tp in active or tp in self._buffered_partitions:
-                        await self._hand_on(tp, records[tp], generation)
+                    await self._hand_on(tp, chunk, generation)
         except self.consumer_stopped_errors:
             if not self.transport.app.should_stop:
                 raise
@@ -82,6 +88,25 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         )
         await self.wait_first(self.callback(message), self.suspend_flow.wait())
         self._read_offset[tp] = last
+
+    def behind(self, tp: TP) -> bool:
+        """Whether the broker holds more of a partition than was handed on; True where that is not known yet."""
+        assigned = self._thread._consumer._subscription.subscription.assignment
+        try:
+            now = assigned.state_value(tp)
+            return now.highwater is None or now.position < now.highwater
+        except (AttributeError, AssertionError, KeyError):  # between two assignments
+            return True
+
+    def away(self) -> bool:
+        """Whether the group's coordinator cannot be reached."""
+        consumer = self._thread._consumer if self._thread is not None else None
+        return consumer is None or consumer._coordinator is None or consumer._coordinator.coordinator_id is None
+
+    async def committed(self, tps: Iterable[TP]) -> list[TP]:
+        """Those partitions of which the group has committed an offset."""
+        consumer = self._thread._consumer
+        return [tp for tp in tps if await self._thread.call_thread(consumer.committed, tp) is not None]
 
     def _new_offset(self, tp: TP) -> int | None:
         """Chunks of a partition are applied in order: what may be committed is behind the newest one."""

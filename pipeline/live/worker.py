@@ -15,27 +15,31 @@ import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import faust
 from aiokafka import AIOKafkaProducer
 from faust.types import TP
 from mode import CrashingSupervisor
 
-from pipeline import warming
 from pipeline.errors import AgentRiskError
-from pipeline.live import security, topics, transport
+from pipeline.kafka_settings import Settings
+from pipeline.live import messages, security, topics, transport
 from pipeline.live.checkpoint import Kept, Store
 from pipeline.live.health import Health
+from pipeline.live.order import LineUp
 from pipeline.live.partition import Output, Share
-from pipeline.live.settings import Settings
-from pipeline.scorer import Tuning
+from pipeline.scorer import Tuning, warm
+from pipeline.sinks._gate import line
 
-STOP_S = 8.0
-"""Seconds that a clean stop may take; an orchestrator kills after ten."""
+STOP_S: Final = 9.0
+"""Seconds that a stop may take; an orchestrator kills after ten."""
 
-COMPRESSION = "zstd"
+COMPRESSION: Final = "zstd"
 """Of what is produced: aiokafka's lz4 encodes 2 to 3 MB/s on the event loop."""
+
+DELIVERY_S: Final = 180
+"""Seconds after which an output that no broker acknowledges stops the worker."""
 
 log = logging.getLogger("agentrisk.live")
 
@@ -53,6 +57,10 @@ class App(faust.App):
         """The inputs stand where the state says: from here on events count."""
         self.worker.store.generation = self.worker.store.ready
 
+    def full(self) -> set[TP]:
+        """Partitions of which enough is held."""
+        return self.worker.full()
+
 
 class Worker:
     """One worker of the group."""
@@ -63,16 +71,28 @@ class Worker:
         self.partitions = topics.partitions(settings)
         self.names = topics.names(settings)
         self.kinds = {topic: kind for kind, topic in self.names.items()}
-        self.store = Store(settings, self.names[topics.STATE], self.fresh, log)
+        self.store = Store(settings, self.names[topics.STATE], self.fresh, self.line_up, log)
         self.scoring = ThreadPoolExecutor(1, "scoring")
         self.outlet: AIOKafkaProducer | None = None
+        self.beginnings: dict[TP, int] = {}
         self.app = self._app()
         self.failed: str | None = None
 
     def fresh(self, partition: int) -> Share:
         """A share without events."""
-        return Share(partition, self.partitions, self.tuning, self.names, strict=self.settings.partitioner == "murmur2",
-                     gaps=self.settings.gaps)
+        return Share(partition, self.partitions, self.tuning, self.names, strict=self.settings.partitioner == "murmur2")
+
+    def line_up(self, partition: int) -> LineUp:
+        """What is held of a partition: nothing yet."""
+        def behind(kind: str) -> bool:
+            return bool(self.app.consumer.behind(TP(self.names[kind], partition)))
+
+        return LineUp(self.settings.order_wait_s, behind, self.settings.gaps)
+
+    def full(self) -> set[TP]:
+        """Input partitions of which enough is held."""
+        return {TP(self.names[kind], partition) for partition, kept in list(self.store.kept.items())
+                for kind in topics.INPUTS if kept.line_up.full(kind)}
 
     def wanted_offsets(self, assignment: Iterable[TP]) -> dict[TP, int]:
         """The next offset of each input that the state knows; inputs it does not know begin at the beginning."""
@@ -89,7 +109,6 @@ class Worker:
 
     def _app(self) -> App:
         transport.register()
-        transport.Consumer.first = self.names["registry"]
         s = self.settings
         app = App(
             s.group,
@@ -107,51 +126,87 @@ class Worker:
             datadir=str(Path(tempfile.gettempdir()) / f"agentrisk-{os.getpid()}"),
         )
         app.worker = self
-        self.beginnings: dict[TP, int] = {}
         inputs = app.topic(*(self.names[kind] for kind in topics.INPUTS), value_type=None, value_serializer="raw")
         app.agent(inputs, name="score", supervisor_strategy=CrashingSupervisor)(self.consume)
         app.on_rebalance_complete.connect(self.assigned)
         app.on_partitions_revoked.connect(self.revoked)
         app.timer(interval=s.checkpoint_s)(self.tick)
+        app.timer(interval=max(0.02, s.order_wait_s / 4))(self.advance_all)
         return app
 
     async def consume(self, stream: Any) -> None:
-        """Apply every chunk that faust hands over."""
+        """Take every chunk in that faust hands over, and apply what its coming lets go."""
         async for records in stream:
             message = stream.current_event.message
-            store = self.store
-            if store.generation is None or store.generation != self.app.consumer_generation_id:
-                continue
-            if message.generation_id != store.generation:
-                continue
-            kept = store.kept.get(message.partition)
-            if kept is None:
-                continue
-            await self.apply(kept, self.kinds[message.topic], records)
+            kept = self.store.kept.get(message.partition)
+            if kept is not None and self.counts(message.generation_id):
+                await self.take(kept, self.kinds[message.topic], records)
 
-    async def apply(self, kept: Kept, kind: str, records: list[Any]) -> None:
-        """Apply one chunk and send what leaves because of it; an error stops the worker, since the state may be half changed."""
-        began = time.perf_counter()
+    def counts(self, generation: int) -> bool:
+        """Whether events of a generation count: its state has been read back and its inputs have been sought."""
+        return self.store.generation is not None and self.store.generation == self.app.consumer_generation_id == generation
+
+    async def take(self, kept: Kept, kind: str, records: list[Any]) -> None:
+        """Read one chunk, line it up and apply what may be; an error stops the worker, since the state may be half changed."""
         async with kept.lock:
-            if self.store.kept.get(kept.share.number) is not kept or self.store.stopped:
+            share, line_up = kept.share, kept.line_up
+            if not self.owns(kept):
                 return
             try:
-                outputs = await asyncio.get_running_loop().run_in_executor(self.scoring, kept.share.apply, kind, records)
-                for output in outputs:
-                    kept.waiting.append(await self.send(output, kept.share.number))
+                expected = line_up.next.get(kind, share.offsets.get(kind))
+                if expected is not None:
+                    line_up.expect(kind, expected, records[0].offset, f"{self.names[kind]} partition {share.number}")
+                    records = [record for record in records if record.offset >= expected]
+                if records:
+                    loop = asyncio.get_running_loop()
+                    chunk = await loop.run_in_executor(self.scoring, messages.read, kind, records, share.keys)
+                    line_up.add(chunk, time.monotonic())
+                    await self._advance(kept)
             except Exception as error:
-                self.store.abandon()
-                self.failed = f"{self.names[kind]} partition {kept.share.number}: {type(error).__name__}: {error}"
+                self._fail(f"{self.names[kind]} partition {share.number}: {type(error).__name__}: {error}")
                 raise
-            if len(kept.waiting) > self.settings.max_unacknowledged:
-                waiting, kept.waiting = kept.waiting, []
-                await asyncio.gather(*waiting)
-        self.health.applied(kind, records, outputs, kept.share, time.perf_counter() - began)
 
-    async def send(self, output: Output, partition: int) -> Any:
+    async def advance_all(self) -> None:
+        """Apply what has waited long enough for its contemporaries."""
+        for kept in list(self.store.kept.values()):
+            if kept.line_up.empty or kept.lock.locked():
+                continue
+            async with kept.lock:
+                if self.owns(kept):
+                    try:
+                        await self._advance(kept)
+                    except Exception as error:
+                        self._fail(f"partition {kept.share.number}: {type(error).__name__}: {error}")
+                        await self.app.crash(error)
+                        return
+
+    def owns(self, kept: Kept) -> bool:
+        """Whether a share is still ours to change."""
+        store = self.store
+        return store.kept.get(kept.share.number) is kept and store.generation is not None and not store.stopped
+
+    def _fail(self, reason: str) -> None:
+        self.store.abandon()
+        self.failed = self.failed or reason
+        self.health.state = "failed"
+
+    async def _advance(self, kept: Kept) -> None:
+        began = time.perf_counter()
+        loop = asyncio.get_running_loop()
+        for pieces in kept.line_up.take(time.monotonic()):
+            outputs, lines = await loop.run_in_executor(self.scoring, apply, kept.share, pieces)
+            for output, text in zip(outputs, lines, strict=True):
+                kept.waiting.append(await self.send(output, text, kept.share.number))
+            self.health.applied(pieces, outputs, kept.share, time.perf_counter() - began)
+        kept.waiting = [sent for sent in kept.waiting if not sent.done() or sent.exception() is not None]
+        if len(kept.waiting) > self.settings.max_unacknowledged:
+            waiting, kept.waiting = kept.waiting, []
+            await asyncio.gather(*waiting)
+
+    async def send(self, output: Output, text: bytes, partition: int) -> Any:
         """One record on its way out; what it gives back is done when the broker has it."""
         assert self.outlet is not None
-        return await self.outlet.send(self.names[output.kind], output.value, key=output.key or None, partition=partition)
+        return await self.outlet.send(self.names[output.kind], text, key=output.key or None, partition=partition)
 
     async def assigned(self, sender: Any, **_: Any) -> None:
         """After every rebalance, before the inputs are sought."""
@@ -162,21 +217,32 @@ class Worker:
         began = time.perf_counter()
         self.health.state = "recovering"
         try:
-            self.beginnings = dict(await app.consumer.earliest_offsets(*assignment)) if assignment else {}
-            await self.store.assign(mine, generation, self.names["registry"])
-        except AgentRiskError as error:
-            self.failed = str(error)
-            self.store.abandon()
-            await app.crash(error)
+            async with asyncio.timeout(self.settings.recovery_s):
+                self.beginnings = dict(await app.consumer.earliest_offsets(*assignment)) if assignment else {}
+                read_before = {tp.partition for tp in await app.consumer.committed(assignment)}
+                await self.store.assign(mine, generation, read_before)
+        except TimeoutError:
+            await self._give_up(AgentRiskError(f"expected the state of partitions {sorted(mine)} within "
+                                               f"{self.settings.recovery_s:.0f} s, got not all of it (setting live.recovery_s)"))
+            return
+        except Exception as error:
+            await self._give_up(error)
             return
         agents = sum(len(kept.share.scorer.agents) for kept in self.store.kept.values())
         log.info("partitions assigned: %s; %d agents read back in %.2f s", sorted(mine), agents, time.perf_counter() - began)
+        self.health.owned(mine)
         self.health.state = "running"
+
+    async def _give_up(self, error: Exception) -> None:
+        words = str(error) if isinstance(error, AgentRiskError) else f"while taking over: {type(error).__name__}: {error}"
+        self._fail(words)
+        await self.app.crash(error)
 
     async def revoked(self, sender: Any, revoked: Any = (), **_: Any) -> None:
         """Before partitions are given away: what was applied is made durable."""
         self.store.release()
-        self.health.state = "rebalancing"
+        if self.health.state != "failed":
+            self.health.state = "rebalancing"
         await self.store.checkpoint_all()
 
     async def tick(self) -> None:
@@ -185,8 +251,9 @@ class Worker:
         self.health.checkpoint(self.store)
         overdue = self.store.overdue(3 * self.settings.session_timeout_s)
         if overdue:
-            self.failed = f"partitions lost and not given back: {overdue}"
-            await self.app.crash(AgentRiskError(self.failed))
+            error = AgentRiskError(f"partitions lost and not given back: {overdue}")
+            self._fail(str(error))
+            await self.app.crash(error)
 
     # ---------------------------------------------------------------- its life
 
@@ -196,33 +263,54 @@ class Worker:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
-        await loop.run_in_executor(self.scoring, warming.warm)
-        self.outlet = AIOKafkaProducer(**security.client(self.settings), acks="all", enable_idempotence=True,
-                                       compression_type=COMPRESSION, linger_ms=5, max_request_size=16_000_000)
-        await self.outlet.start()
-        self.app.finalize()
-        await self.app.start()
+        told = asyncio.ensure_future(stop.wait())
+        try:
+            if not await first(told, loop.run_in_executor(self.scoring, warm, self.tuning)):
+                return 0
+            self.outlet = AIOKafkaProducer(**security.client(self.settings), acks="all", enable_idempotence=True,
+                                           compression_type=COMPRESSION, linger_ms=5, max_request_size=16_000_000,
+                                           request_timeout_ms=DELIVERY_S * 1000)
+            await self.outlet.start()
+            self.app.finalize()
+            await first(told, self.app.start())
+        except Exception as error:
+            self.failed = self.failed or f"while starting: {type(error).__name__}: {error}"
         log.info("worker started: group %s, topics %s*, %d partitions", self.settings.group, self.settings.prefix, self.partitions)
-        while not (stop.is_set() or self.app.should_stop or self.app.crashed):
-            try:
-                await asyncio.wait_for(stop.wait(), 0.2)
-            except TimeoutError:
-                self.health.beat()
+        while not (stop.is_set() or self.failed or self.app.should_stop or self.app.crashed):
+            await asyncio.wait({told}, timeout=0.2)
+            self._look()
+        told.cancel()
         return await self.stop()
+
+    def _look(self) -> None:
+        """Beat, and say when the group's broker goes and comes."""
+        self.health.beat()
+        away = self.app.consumer.away()
+        if away and self.health.state == "running":
+            self.health.state = "no broker"
+            log.warning("the group's broker is away; waiting for it")
+        elif not away and self.health.state == "no broker":
+            self.health.state = "running"
+            log.info("the group's broker is back")
 
     async def stop(self) -> int:
         """Checkpoint, flush, leave; 0 after a clean stop, 1 after a failure."""
         began = time.perf_counter()
         crashed = self.app.crashed or self.failed is not None
-        self.health.state = "stopping"
+        self.health.state = "failed" if crashed else "stopping"
         self.store.release()
         try:
-            if not crashed:
-                await asyncio.wait_for(self.store.checkpoint_all(), STOP_S)
-            await asyncio.wait_for(self.app.stop(), STOP_S)
-            await asyncio.wait_for(self.store.close_all(), STOP_S)
-            if self.outlet is not None:
-                await asyncio.wait_for(self.outlet.stop(), STOP_S)
+            async with asyncio.timeout(STOP_S):
+                if not crashed:
+                    await self.store.checkpoint_all()
+                    if self.store.lost:
+                        self.failed = f"the last checkpoint was not written: {self.store.overdue(-1)}"
+                await self.app.stop()
+                await self.store.close_all()
+                if self.outlet is not None:
+                    await self.outlet.stop()
+        except TimeoutError:
+            self.failed = self.failed or f"expected to stop within {STOP_S:.0f} s, got no further; the last checkpoint holds"
         except Exception as error:
             self.failed = self.failed or f"while stopping: {type(error).__name__}: {error}"
         if crashed or self.failed:
@@ -230,6 +318,21 @@ class Worker:
             return 1
         log.info("worker stopped in %.2f s", time.perf_counter() - began)
         return 0
+
+
+async def first(stop: asyncio.Future[bool], work: Any) -> bool:
+    """Wait for work or for the word to stop, whichever is first; whether the work was done."""
+    task = asyncio.ensure_future(work)
+    await asyncio.wait({stop, task}, return_when=asyncio.FIRST_COMPLETED)
+    if task.done():
+        await task
+    return task.done()
+
+
+def apply(share: Share, pieces: list[Any]) -> tuple[list[Output], list[bytes]]:
+    """Apply records to a share, and write what leaves as bytes."""
+    outputs = share.apply(pieces)
+    return outputs, [line(output.record) for output in outputs]
 
 
 def serve(settings: Settings, tuning: Tuning, health: Health | None = None) -> int:

@@ -32,6 +32,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
                                              "worker's partitions away: how long a kill -9 stops them")] = 10.0
     transaction_timeout_s: Annotated[float, Meta(ge=10, le=900, description="s a checkpoint may take before the broker "
                                                  "aborts it; more than the slowest")] = 60.0
+    recovery_s: Annotated[float, Meta(ge=1, le=3600, description="s that reading state back may take before the worker stops: a recovery "
+                                      "that is stuck must not look like work")] = 300.0
     max_fetch_bytes: Annotated[int, Meta(ge=65536, le=104857600, description="bytes of one partition that one fetch brings: the "
                                          "size of a batch. Bounds memory together with the number of partitions")] = 4_194_304
     max_unacknowledged: Annotated[int, Meta(ge=1, description="records of output on their way to the broker before a "
@@ -39,6 +41,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     partitioner: Annotated[Literal["murmur2", "any"], Meta(description="murmur2: an event must lie on the partition that Kafka's "
                            "own clients choose for its agent, others are rejected; any: whatever partition, as long as all producers "
                            "choose alike, since an agent's events on two partitions are two agents")] = "murmur2"
+    order_wait_s: Annotated[float, Meta(ge=0, le=10, description="s that an event at the end of its topic waits for events of the same "
+                                        "time in the other topics, so that a command is known before the traffic it caused; what "
+                                        "an alert is late by")] = 0.2
     gaps: Annotated[Literal["stop", "accept"], Meta(description="a gap between the offset in the state and the first one read: stop the "
                     "worker with the figures, or accept it (for input topics that are compacted or written in transactions)")] = "stop"
     lost_state: Annotated[Literal["refuse", "rebuild"], Meta(description="state that is missing where the group has read before, of "
