@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.kernels.compiled import inlined
-from pipeline.kernels.wide import digits16, dots16, first_bit, load64
+from pipeline.kernels.wide import Whole, digits16, dots16, first_bit, load64
 
 DOT, ZERO, NINE, COLON, LOWER_A, LOWER_F, LOWER = 46, 48, 57, 58, 97, 102, 32
 MAPPED: Final = np.uint64(0xFFFF_0000_0000)
@@ -18,7 +18,7 @@ GROUPS: Final = 8
 
 
 @inlined
-def octet(data: NDArray[np.uint8], at: int, length: int) -> int:
+def octet(data: NDArray[np.uint8], at: Whole, length: Whole) -> Whole:
     """The number of 1 to 3 digits; 256 or more where that is no octet: too large, or with zeros before it."""
     if length < 1 or length > 3 or (length > 1 and data[at] == ZERO):
         return 256
@@ -29,7 +29,7 @@ def octet(data: NDArray[np.uint8], at: int, length: int) -> int:
 
 
 @inlined
-def read_ipv4(data: NDArray[np.uint8], at: int, length: int) -> int:
+def read_ipv4(data: NDArray[np.uint8], at: Whole, length: Whole) -> Whole:
     """Four octets as a number; -1 where there is anything else.
 
         1 9 2 . 0 . 2 . 7
@@ -58,7 +58,7 @@ def read_ipv4(data: NDArray[np.uint8], at: int, length: int) -> int:
 
 
 @inlined
-def read_ipv6(data: NDArray[np.uint8], at: int, length: int) -> tuple[bool, np.uint64, np.uint64]:
+def read_ipv6(data: NDArray[np.uint8], at: Whole, length: Whole) -> tuple[bool, np.uint64, np.uint64]:
     """Groups of hexadecimal digits, of which :: leaves out one or more zero ones; an IPv4 tail is not plain.
 
     Groups are shifted in from the right. At the :: those so far are put aside; at the end they go to the left.
@@ -76,7 +76,7 @@ def read_ipv6(data: NDArray[np.uint8], at: int, length: int) -> tuple[bool, np.u
         left = 0
         at += 2
     while at < end:
-        value = 0
+        value: Whole = 0
         digits = 0
         while at < end and data[at] != COLON:
             byte = np.int64(data[at])
@@ -116,7 +116,7 @@ def read_ipv6(data: NDArray[np.uint8], at: int, length: int) -> tuple[bool, np.u
 
 
 @inlined
-def read_address(data: NDArray[np.uint8], at: int, length: int) -> tuple[bool, np.uint64, np.uint64]:
+def read_address(data: NDArray[np.uint8], at: Whole, length: Whole) -> tuple[bool, np.uint64, np.uint64]:
     """An address of `length` bytes: whether it is one in a usual spelling, and its halves; 32 bytes can be read.
 
     >>> text = np.frombuffer(b"10.0.0.1".ljust(40), np.uint8)

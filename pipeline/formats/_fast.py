@@ -43,7 +43,7 @@ from pipeline.formats._words import (
 )
 from pipeline.kernels.compiled import inlined, kernel
 from pipeline.kernels.hashing import MULTIPLIER, SEED, finish, hash_tuple, mix
-from pipeline.kernels.wide import digits16, first_bit, line_ends32, load64, string_ends32
+from pipeline.kernels.wide import Whole, digits16, first_bit, line_ends32, load64, string_ends32
 
 SHORTEST: Final = len('{"agent":"a","ts":1,"gpu":0}')
 """No line that is accepted has fewer bytes."""
@@ -101,7 +101,7 @@ FLOAT_FIELD, FLOAT_COUNT = by_kind(*FLOATS)
 INTEGER_FIELD: Final = np.array([CODE[name] for name in INTEGERS], np.int64)
 ENUM_FIELD: Final = np.array([CODE[name] for name in ENUMS], np.int64)
 REQUIRED: Final = np.array(
-    [bits("agent", "ts", "src_ip", "dst_ip", "proto"), bits("agent", "ts", "gpu"), bits("agent", "ts", "command")], np.int64
+    [bits("agent", "ts", *fields) for fields in (("src_ip", "dst_ip", "proto"), ("gpu",), ("command",))], np.int64
 )
 RANGES: Final = {
     **dict.fromkeys(_fields.FLOW_COUNTERS, _fields.COUNTER),
@@ -183,9 +183,9 @@ def new_sheet(rows: int) -> Sheet:
 
 
 @inlined
-def plain_length(data: NDArray[np.uint8], at: int) -> int:
+def plain_length(data: NDArray[np.uint8], at: Whole) -> Whole:
     """How many bytes from `at` on are plain in a string."""
-    length = 0
+    length: Whole = 0
     while True:
         ends = string_ends32(data, at + length)
         if ends != 0:
@@ -194,7 +194,7 @@ def plain_length(data: NDArray[np.uint8], at: int) -> int:
 
 
 @inlined
-def hash_plain(data: NDArray[np.uint8], at: int, length: int) -> np.uint64:
+def hash_plain(data: NDArray[np.uint8], at: Whole, length: Whole) -> np.uint64:
     """hash_bytes, eight bytes at a time: as many can be read behind the string."""
     state = SEED ^ (np.uint64(length) * MULTIPLIER)
     while length >= 8:
@@ -205,7 +205,7 @@ def hash_plain(data: NDArray[np.uint8], at: int, length: int) -> np.uint64:
 
 
 @inlined
-def low_bytes(count: int) -> np.uint64:
+def low_bytes(count: Whole) -> np.uint64:
     """A mask of the lowest bytes: none for a count of 0 or less, all from 8 on."""
     if count <= 0:
         return np.uint64(0)
@@ -217,12 +217,12 @@ def low_bytes(count: int) -> np.uint64:
 @inlined
 def look_up(
     data: NDArray[np.uint8],
-    at: int,
-    length: int,
+    at: Whole,
+    length: Whole,
     words: NDArray[np.uint64],
     values: NDArray[np.int64],
     multiplier: np.uint64,
-) -> int:
+) -> Whole:
     """What the word of `length` bytes means; -1 where the table does not hold it."""
     if length > 24 or length == 0:
         return -1
@@ -232,11 +232,12 @@ def look_up(
     slot = np.int64(((first ^ second * THREE_TIMES ^ third * FIVE_TIMES) * multiplier) >> SLOT_SHIFT)
     if words[slot, 0] != first or words[slot, 1] != second or words[slot, 2] != third:
         return -1
-    return values[slot]
+    value: Whole = values[slot]
+    return value
 
 
 @inlined
-def same_name(data: NDArray[np.uint8], other: NDArray[np.int64], count: int, at: int, length: int) -> bool:
+def same_name(data: NDArray[np.uint8], other: NDArray[np.int64], count: Whole, at: Whole, length: Whole) -> bool:
     """Whether one of the unknown fields so far has this name."""
     for i in range(count):
         if other[i, 1] == length:
@@ -251,7 +252,7 @@ def same_name(data: NDArray[np.uint8], other: NDArray[np.int64], count: int, at:
 
 
 @inlined
-def skip_value(data: NDArray[np.uint8], at: int) -> int:
+def skip_value(data: NDArray[np.uint8], at: Whole) -> Whole:
     """Where a plain value ends; -1 where it is not plain."""
     if data[at] == QUOTE:
         end = at + 1 + plain_length(data, at + 1)
@@ -268,19 +269,19 @@ def skip_value(data: NDArray[np.uint8], at: int) -> int:
 @inlined
 def read_line(
     data: NDArray[np.uint8],
-    at: int,
+    at: Whole,
     number: NDArray[np.float64],
     place: NDArray[np.int64],
     half: NDArray[np.uint64],
     other: NDArray[np.int64],
     follow: NDArray[np.int64],
-) -> tuple[int, int]:
+) -> tuple[Whole, Whole]:
     """Read one line into what Line holds: where it ends and, as bits, the fields it says; -1 where it is not plain."""
     if data[at] != OPEN:
         return -1, 0
     at += 1
-    seen = 0
-    said = 0
+    seen: Whole = 0
+    said: Whole = 0
     others = 0
     before = BEGIN
     while True:
@@ -348,12 +349,12 @@ def read_line(
 @inlined
 def read_value(
     data: NDArray[np.uint8],
-    at: int,
-    code: int,
+    at: Whole,
+    code: Whole,
     number: NDArray[np.float64],
     place: NDArray[np.int64],
     half: NDArray[np.uint64],
-) -> int:
+) -> Whole:
     """Read a known field's value: where it ends, or -1. A length of -1 in `place` means that it says nothing."""
     place[code, 1] = 0
     kind = FIELD_CLASS[code]
@@ -405,10 +406,11 @@ def read_value(
 
 
 @inlined
-def kind_of(said: int, place: NDArray[np.int64]) -> int:
+def kind_of(said: Whole, place: NDArray[np.int64]) -> Whole:
     """Of which kind a line is; -1 where that cannot be told."""
     if said & (1 << KIND) != 0:
-        return place[KIND, 0]
+        kind: Whole = place[KIND, 0]
+        return kind
     marks = said & MARKS
     if marks == 1 << SRC_IP:
         return codes.FLOW
@@ -420,7 +422,7 @@ def kind_of(said: int, place: NDArray[np.int64]) -> int:
 
 
 @inlined
-def microseconds(seconds: float) -> int:
+def microseconds(seconds: float) -> Whole:
     """Seconds as µs, half to even; -1 where out of bounds."""
     if not 0.0 <= seconds < END_OF_TIME:
         return -1
@@ -430,7 +432,7 @@ def microseconds(seconds: float) -> int:
 @inlined
 def write_flow(
     data: NDArray[np.uint8],
-    said: int,
+    said: Whole,
     row: int,
     number: NDArray[np.float64],
     place: NDArray[np.int64],
@@ -456,7 +458,7 @@ def write_flow(
         shorts[MOST_STRINGS + i, row] = np.int32(value)
         field = ENUM_FIELD[i]
         octets[1 + i, row] = place[field, 0] if said & (1 << field) != 0 else 0
-    duration = -1
+    duration: Whole = -1
     if said & (1 << DURATION) != 0:
         duration = microseconds(number[DURATION])
         if duration < 0:
@@ -471,7 +473,7 @@ def write_flow(
     else:
         words[HASHED, row] = hash_tuple(
             half[SRC_IP, 0], half[SRC_IP, 1], half[DST_IP, 0], half[DST_IP, 1],
-            np.int64(shorts[MOST_STRINGS, row]), np.int64(shorts[MOST_STRINGS + 1, row]), proto,
+            shorts[MOST_STRINGS, row], shorts[MOST_STRINGS + 1, row], proto,
         )  # fmt: skip
     return True
 
@@ -479,7 +481,7 @@ def write_flow(
 @inlined
 def write_row(
     data: NDArray[np.uint8],
-    said: int,
+    said: Whole,
     row: int,
     number: NDArray[np.float64],
     place: NDArray[np.int64],
@@ -519,7 +521,7 @@ def write_row(
 
 
 @inlined
-def line_end(data: NDArray[np.uint8], at: int) -> int:
+def line_end(data: NDArray[np.uint8], at: Whole) -> Whole:
     """Where the line ends: at its line end."""
     while True:
         ends = line_ends32(data, at)
@@ -545,7 +547,7 @@ def read_lines(
     # Taken apart once: arrays taken out of a tuple inside the loop would be counted in and out each time.
     number, place, half, other, follow = line
     octets, shorts, longs, words, floats = sheet
-    at = 0
+    at: Whole = 0
     rows = 0
     stretches = 0
     lines = 0

@@ -53,7 +53,8 @@ GPU_RANGES: Final[dict[str, tuple[int, int]]] = {
 
 FLOW_COUNTERS: Final = ("src_bytes", "dst_bytes", "src_pkts", "dst_pkts")
 EXIT_CODES: Final = (-(2**31), 2**32 - 1)
-REGISTRY_FIELDS: Final = frozenset({"kind", "agent", "run", "declared_gpu", "internal", "allow"})
+ENTRY_FIELDS: Final = frozenset({"agent", "run", "declared_gpu", "internal", "allow"})
+REGISTRY_FIELDS: Final = ENTRY_FIELDS | {"kind"}
 DECLARING: Final = ("declared_gpu", "internal", "allow")
 MARKS: Final = {"src_ip": codes.FLOW, "gpu": codes.GPU, "command": codes.COMMAND}
 """The field that tells the kind of an event that does not name it."""

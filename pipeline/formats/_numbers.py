@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.kernels.compiled import inlined
-from pipeline.kernels.wide import digits16, first_bit, load64
+from pipeline.kernels.wide import Whole, digits16, first_bit, load64
 
 MINUS, PLUS, DOT, ZERO, LOWER = 45, 43, 46, 48, 32
 EXPONENT: Final = 101
@@ -27,7 +27,7 @@ WHOLE_POWER: Final = np.array([10**i for i in range(19)], np.int64)
 
 
 @inlined
-def eight_digits(word: np.uint64) -> int:
+def eight_digits(word: np.uint64) -> Whole:
     """The number that eight digits spell, the first in the lowest byte: pairs, then fours, then all eight at once."""
     word = ((word & LOW_HALVES) * TEN_AND_ONE) >> np.uint64(8)
     word = ((word & PAIRS) * HUNDRED_AND_ONE) >> np.uint64(16)
@@ -35,16 +35,17 @@ def eight_digits(word: np.uint64) -> int:
 
 
 @inlined
-def read_digits(data: NDArray[np.uint8], at: int, count: int) -> int:
+def read_digits(data: NDArray[np.uint8], at: Whole, count: Whole) -> Whole:
     """The number that `count` digits spell, 1 to 16 of them."""
     if count <= 8:
         return eight_digits(load64(data, at) << np.uint64(64 - 8 * count))
     first = eight_digits(load64(data, at))
-    return first * WHOLE_POWER[count - 8] + eight_digits(load64(data, at + 8) << np.uint64(128 - 8 * count))
+    shifted: Whole = first * WHOLE_POWER[count - 8]
+    return shifted + eight_digits(load64(data, at + 8) << np.uint64(128 - 8 * count))
 
 
 @inlined
-def read_number(data: NDArray[np.uint8], at: int) -> tuple[int, float, bool]:
+def read_number(data: NDArray[np.uint8], at: Whole) -> tuple[Whole, float, bool]:
     """A number: where it ends, its value, and whether it is spelled as an integer; an end of -1 where it is not plain.
 
     Plain is what one division or multiplication of exact float64 gives correctly rounded (Clinger 1990, "How to read
@@ -58,7 +59,7 @@ def read_number(data: NDArray[np.uint8], at: int) -> tuple[int, float, bool]:
         return -1, 0.0, False
     mantissa = read_digits(data, at, count)
     at += count
-    power = 0
+    power: Whole = 0
     whole = True
     if data[at] == DOT:
         more = first_bit(~digits16(data, at + 1))

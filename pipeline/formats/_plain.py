@@ -12,6 +12,7 @@ from pipeline.events.batch import Batch, Part
 from pipeline.events.columns import Command, Common, Flow, Gpu
 from pipeline.events.strings import Strings
 from pipeline.formats._fast import (
+    COMMON_STRINGS,
     DURATION_LONG,
     FLOATS,
     HASHED,
@@ -50,12 +51,21 @@ def read_plain(data: NDArray[np.uint8], size: int, source: int, position: int) -
     counts = np.zeros(3, np.int64)
     read_lines(data, size, new_line(), sheet, handed, counts)
     rows, stretches, lines = counts.tolist()
-    return Plain(to_batch(data, cut(sheet, slice(rows)), source, position), handed[:stretches], lines)
+    sheet = Sheet._make(columns[:, :rows] for columns in sheet)
+    return Plain(to_batch(data, sheet, source, position), handed[:stretches], lines)
 
 
-def cut(sheet: Sheet, rows: slice | NDArray[np.intp]) -> Sheet:
-    """Some rows of a sheet."""
-    return Sheet(*(columns[:, rows] for columns in sheet))
+def of_kind(sheet: Sheet, kind: int, rows: NDArray[np.intp]) -> Sheet:
+    """The rows of one kind; columns that it does not use are left out at the end, or whole."""
+    last = OFFSETS + len(STRINGS[kind])
+    is_flow = kind == codes.FLOW
+    return Sheet(
+        sheet.octets.take(rows, axis=1) if is_flow else sheet.octets,
+        (sheet.shorts if is_flow else sheet.shorts[: len(STRINGS[kind])]).take(rows, axis=1),
+        sheet.longs[:last].take(rows, axis=1),
+        sheet.words.take(rows, axis=1),
+        sheet.floats[: len(FLOATS[kind])].take(rows, axis=1),
+    )
 
 
 def to_batch(data: NDArray[np.uint8], sheet: Sheet, source: int, position: int) -> Batch:
@@ -67,7 +77,7 @@ def to_batch(data: NDArray[np.uint8], sheet: Sheet, source: int, position: int) 
         rows = np.flatnonzero(kind == k)
         row[rows] = np.arange(len(rows))
         if len(rows):
-            mine = sheet if len(rows) == len(kind) else cut(sheet, rows)
+            mine = sheet if len(rows) == len(kind) else of_kind(sheet, k, rows)
             parts[k] = Part(common(data, mine, source, position), (flow, gpu, command)[k](data, mine))
     return Batch((parts[0], parts[1], parts[2]), kind, row)
 
@@ -80,24 +90,27 @@ def strings(data: NDArray[np.uint8], sheet: Sheet, first: int, last: int) -> lis
 def common(data: NDArray[np.uint8], sheet: Sheet, source: int, position: int) -> Common:
     """The columns that all kinds have."""
     ts = sheet.longs[TS_LONG]
-    return Common(ts, np.full(len(ts), source, np.int32), sheet.longs[POSITION_LONG] + position, *strings(data, sheet, 0, 4))
+    named = strings(data, sheet, 0, len(COMMON_STRINGS))
+    return Common(ts, np.full(len(ts), source, np.int32), sheet.longs[POSITION_LONG] + position, *named)
 
 
 def flow(data: NDArray[np.uint8], sheet: Sheet) -> Flow:
     """The columns of flows."""
     integers = sheet.shorts[MOST_STRINGS:]
-    return Flow(
+    return Flow._make((
         *sheet.words[:HASHED], integers[0], integers[1], *sheet.octets[1:], sheet.longs[DURATION_LONG],
         *sheet.floats[: len(FLOATS[codes.FLOW])], integers[2], integers[3], sheet.words[HASHED],
-        *strings(data, sheet, 4, 6),
-    )  # fmt: skip
+        *strings(data, sheet, len(COMMON_STRINGS), len(STRINGS[codes.FLOW])),
+    ))  # fmt: skip
 
 
 def gpu(data: NDArray[np.uint8], sheet: Sheet) -> Gpu:
     """The columns of GPU samples."""
-    return Gpu(sheet.words[HASHED], *strings(data, sheet, 4, 6), *sheet.floats[: len(FLOATS[codes.GPU])])
+    named = strings(data, sheet, len(COMMON_STRINGS), len(STRINGS[codes.GPU]))
+    return Gpu._make((sheet.words[HASHED], *named, *sheet.floats[: len(FLOATS[codes.GPU])]))
 
 
 def command(data: NDArray[np.uint8], sheet: Sheet) -> Command:
     """The columns of commands."""
-    return Command(*strings(data, sheet, 4, len(STRINGS[codes.COMMAND])), sheet.floats[0])
+    named = strings(data, sheet, len(COMMON_STRINGS), len(STRINGS[codes.COMMAND]))
+    return Command._make((*named, sheet.floats[0]))

@@ -107,8 +107,9 @@ KEY: Final = np.array([as_numbers(name + '":') for name in NAMES] + [(1, 1, 1)],
 """A field's name, its closing quote and its colon as bytes: what a kernel expects to come next. UNKNOWN never comes."""
 
 KEY_MASK: Final = np.array(
-    [[(1 << 8 * min(8, max(0, len(name) + 2 - at))) - 1 for at in (0, 8, 16)] for name in NAMES] + [[0, 0, 0]], np.uint64
+    [[(1 << 8 * min(8, max(0, len(name) + 2 - at))) - 1 for at in (0, 8, 16)] for name in (*NAMES, "")], np.uint64
 )
+KEY_MASK[UNKNOWN] = 0
 KEY_SIZE: Final = np.array([len(name) + 2 for name in NAMES] + [0], np.int64)
 
 assert sum(map(len, WORDS.values())) == len({word for words in WORDS.values() for word in words})

@@ -24,7 +24,7 @@ SUFFIXES: Final = (".ndjson", ".jsonl", ".json")
 
 SPACE: Final = b" \t\r"
 WORTH_IT: Final = 1 << 13
-"""Bytes from which on the fast lane is quicker; setting out its columns costs about as much as twenty lines of the slow one."""
+"""Bytes from which on the fast lane is quicker: to lay out its columns costs as much as some lines of the slow one."""
 
 SPACED_COLON: Final = re.compile(rb'"[ \t\r]+:')
 
@@ -45,7 +45,7 @@ def decode(data: bytes | memoryview, source: int, position: int) -> Decoded:
 
 
 def decode_lines(data: NDArray[np.uint8], size: int, source: int, position: int) -> Decoded:
-    """Lines of objects, data[:size], by the lane that is quicker; the n-th line, blank ones counted, has position + n."""
+    """Lines of objects, data[:size], by the lane that is quicker; the n-th, blank ones counted, has position + n."""
     if size < WORTH_IT or numba.config.DISABLE_JIT:
         return decode_slowly(data[:size].tobytes(), source, position)
     return decode_fast(data, size, source, position)
@@ -108,7 +108,7 @@ class Slow:
             kind = _fields.kind_of(row)
             if kind is None:
                 read_entry(row)
-                self.registry.append({field: row[field] for field in row if field in _fields.REGISTRY_FIELDS - {"kind"}})
+                self.registry.append({field: row[field] for field in row if field in _fields.ENTRY_FIELDS})
             else:
                 self.rows.add(position, row, kind)
         except RejectedError as error:

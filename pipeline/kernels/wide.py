@@ -8,7 +8,7 @@ are told: whoever calls sees to it that so many bytes are there.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import numba
 import numpy as np
@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from pipeline.kernels.compiled import kernel
 
-Bytes = NDArray[np.uint8]
+Bytes: TypeAlias = NDArray[np.uint8]
+Whole: TypeAlias = int | np.int64
 
 QUOTE: Final = 34
 BACKSLASH: Final = 92
@@ -29,7 +30,7 @@ SPACE: Final = 32
 NEWLINE: Final = 10
 
 
-def load64(data: Bytes, at: int) -> np.uint64:
+def load64(data: Bytes, at: Whole) -> np.uint64:
     """Eight bytes as a number, the first one lowest.
 
     >>> int(load64(np.frombuffer(b"12345678", np.uint8), 0)) == int.from_bytes(b"12345678", "little")
@@ -41,48 +42,48 @@ def load64(data: Bytes, at: int) -> np.uint64:
     return word
 
 
-def string_ends32(data: Bytes, at: int) -> int:
+def string_ends32(data: Bytes, at: Whole) -> Whole:
     """Of the next 32 bytes those that a plain string does not hold, as bits: quote, backslash, control, not ASCII.
 
     >>> bin(string_ends32(np.frombuffer(b'ab"' + b"c" * 30, np.uint8), 0))
     '0b100'
     """
-    bits = 0
+    bits: Whole = 0
     for i in range(32):
         byte = data[at + i]
-        if byte == QUOTE or byte == BACKSLASH or byte < SPACE or byte >= 128:
+        if byte in (QUOTE, BACKSLASH) or byte < SPACE or byte >= 128:
             bits |= 1 << i
     return bits
 
 
-def line_ends32(data: Bytes, at: int) -> int:
+def line_ends32(data: Bytes, at: Whole) -> Whole:
     """Of the next 32 bytes those that end a line, as bits."""
-    bits = 0
+    bits: Whole = 0
     for i in range(32):
         if data[at + i] == NEWLINE:
             bits |= 1 << i
     return bits
 
 
-def digits16(data: Bytes, at: int) -> int:
+def digits16(data: Bytes, at: Whole) -> Whole:
     """Of the next 16 bytes the digits, as bits."""
-    bits = 0
+    bits: Whole = 0
     for i in range(16):
         if ZERO <= data[at + i] < ZERO + 10:
             bits |= 1 << i
     return bits
 
 
-def dots16(data: Bytes, at: int) -> int:
+def dots16(data: Bytes, at: Whole) -> Whole:
     """Of the next 16 bytes the dots, as bits."""
-    bits = 0
+    bits: Whole = 0
     for i in range(16):
         if data[at + i] == DOT:
             bits |= 1 << i
     return bits
 
 
-def first_bit(bits: int) -> int:
+def first_bit(bits: Whole) -> Whole:
     """Which is the lowest bit that is set; 64 where none is.
 
     >>> first_bit(0b1000), first_bit(0)
@@ -95,7 +96,7 @@ def first_bit(bits: int) -> int:
 
 
 def _compare(width: int, truth: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
-    """Bits of the bytes for which `truth` holds: one load, a few comparisons, the truths as the low bits of an int64."""
+    """The bytes for which `truth` holds, as the low bits of an int64."""
 
     def emit(builder: Any, loaded: Any) -> Any:
         return builder.zext(builder.bitcast(truth(builder, loaded), ir.IntType(width)), ir.IntType(64))

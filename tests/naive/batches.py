@@ -45,6 +45,33 @@ def value(column: Any, row: int) -> Any:
     return "nan" if found != found else found
 
 
+def same(one: Batch, other: Batch) -> bool:
+    """Whether two batches hold the same events, bit for bit; as `events(one) == events(other)`, but quick."""
+    if not (np.array_equal(one.kind, other.kind) and np.array_equal(one.row, other.row)):
+        return False
+    for ours, theirs in zip(one.parts, other.parts, strict=True):
+        if ours is None or theirs is None:
+            if ours is not theirs:
+                return False
+            continue
+        for left, right in zip((*ours.common, *ours.columns), (*theirs.common, *theirs.columns), strict=True):
+            if isinstance(left, Strings):
+                assert isinstance(right, Strings)
+                if not np.array_equal(left.length, right.length) or joined(left) != joined(right):
+                    return False
+            elif left.dtype != right.dtype or left.tobytes() != right.tobytes():
+                return False
+    return True
+
+
+def joined(column: Strings) -> bytes:
+    """The bytes of all strings of a column, one after another."""
+    length = np.maximum(column.length, 0).astype(np.int64)
+    before = np.cumsum(length) - length
+    at = np.repeat(column.offset - before, length) + np.arange(length.sum())
+    return bytes(column.data[at].tobytes())
+
+
 def check_layout(batch: Batch) -> None:
     """The contract of a batch: rows of a kind in order, arrays of the same length, type, writable and contiguous."""
     for kind, part in enumerate(batch.parts):
@@ -55,7 +82,7 @@ def check_layout(batch: Batch) -> None:
             continue
         named: dict[str, Any] = part.common._asdict() | part.columns._asdict()
         for field, column in named.items():
-            arrays = list(column) if isinstance(column, Strings) else [column]
+            arrays: list[Any] = list(column) if isinstance(column, Strings) else [column]
             if isinstance(column, Strings):
                 assert [array.dtype for array in arrays] == [np.uint8, np.int64, np.int32]
                 assert len(column.offset) == len(column.length) == len(mine)
