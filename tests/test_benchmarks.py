@@ -50,9 +50,8 @@ def test_made_batches_pass_the_walk() -> None:
 
 def test_the_runner_prints_a_table_and_refuses_unknown_questions() -> None:
     def asked(*names: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "benchmarks", *names, "--quick"], cwd=ROOT, capture_output=True, text=True, check=False
-        )
+        command = [sys.executable, "-m", "benchmarks", *names, "--quick"]
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
     assert "all detectors" in asked("state_size").stdout
     assert asked("sense_of_life").returncode == 2
