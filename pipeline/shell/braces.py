@@ -58,7 +58,8 @@ def _expand(atoms: list[Part], most: int, depth: int) -> tuple[list[list[Part]],
 
 
 def _close(atoms: list[Part], start: int) -> tuple[int | None, list[int]]:
-    depth, commas = 0, []
+    depth = 0
+    commas: list[int] = []
     for at in range(start, len(atoms)):
         if atoms[at] == ("{", True):
             depth += 1

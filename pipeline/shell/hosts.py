@@ -1,7 +1,7 @@
 """The hosts that a call names: who it would talk to, as far as its words say.
 
-Tools are read by the meaning of their operands (``ssh user@host``, ``nc host port``, ``nmap 10.0.0.0/24``); in any other
-tool only what is a host beyond doubt counts: a URL with a scheme, ``host:port``, an address.
+Tools are read by the meaning of their operands (``ssh user@host``, ``nc host port``, ``nmap 10.0.0.0/24``); in any
+other tool only what is a host beyond doubt counts: a URL with a scheme, ``host:port``, an address.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from dataclasses import dataclass, replace
 
 from pipeline.shell.calls import Call
 from pipeline.shell.values import Field
@@ -18,11 +18,14 @@ from pipeline.shell.wrappers import Wrapper, skip_options
 __all__ = ["Target", "canonical", "named"]
 
 _MOST = 64
-_TEXT = frozenset(["echo", "printf", "grep", "egrep", "fgrep", "zgrep", "rg", "ag", "sed", "awk", "man", "export", "cat", "ls"])
+_TEXT = frozenset(
+    ["echo", "printf", "grep", "egrep", "fgrep", "zgrep", "rg", "ag", "sed", "awk", "man", "export", "cat", "ls"]
+)
 """Tools whose words are text: a host in them is talked about, not to."""
 
 
-class Target(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Target:
     """A place that a call names."""
 
     host: str
@@ -34,20 +37,74 @@ class Target(NamedTuple):
 
 
 _PORTS = {
-    "http": 80, "https": 443, "ftp": 21, "ftps": 990, "ssh": 22, "sftp": 22, "git": 9418, "ws": 80, "wss": 443,
-    "rsync": 873, "telnet": 23, "ldap": 389, "ldaps": 636, "redis": 6379, "rediss": 6379, "mysql": 3306,
-    "postgres": 5432, "postgresql": 5432, "mongodb": 27017, "amqp": 5672, "mqtt": 1883, "smb": 445, "rtsp": 554,
-    "git+ssh": 22, "ssh+git": 22, "socks5": 1080, "tftp": 69, "nats": 4222, "grpc": 443,
-}  # fmt: skip
+    "http": 80,
+    "https": 443,
+    "ftp": 21,
+    "ftps": 990,
+    "ssh": 22,
+    "sftp": 22,
+    "git": 9418,
+    "ws": 80,
+    "wss": 443,
+    "rsync": 873,
+    "telnet": 23,
+    "ldap": 389,
+    "ldaps": 636,
+    "redis": 6379,
+    "rediss": 6379,
+    "mysql": 3306,
+    "postgres": 5432,
+    "postgresql": 5432,
+    "mongodb": 27017,
+    "amqp": 5672,
+    "mqtt": 1883,
+    "smb": 445,
+    "rtsp": 554,
+    "git+ssh": 22,
+    "ssh+git": 22,
+    "socks5": 1080,
+    "tftp": 69,
+    "nats": 4222,
+    "grpc": 443,
+}
 _URL = re.compile(r"(?<![\w+.-])([A-Za-z][A-Za-z0-9+.-]{1,15})://([^\s/?#'\"<>|,]+)")
 _AUTHORITY = re.compile(r"(?:([^@]*)@)?(\[[0-9A-Fa-f:.%]+\]|[^:@\[\]]+)(?::(\d{1,5}))?\Z")
 _NAME = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,62})(?:\.[A-Za-z0-9_-]{1,63})*\.?\Z")
 _DOTTED = re.compile(r"(?=.{1,253}\Z)(?:[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,62})\.)+[A-Za-z]{2,24}\.?\Z")
 _PORT_WORD = re.compile(r"([A-Za-z0-9_.-]+\.[A-Za-z0-9-]+|localhost|\[[0-9A-Fa-f:.]+\]):(\d{1,5})\Z")
 _DEVICE = re.compile(r"/dev/(?:tcp|udp)/([^/\s]+)/(\d{1,5}|\w+)")
-_RANGE = re.compile(r"(?:\d{1,3}(?:-\d{1,3})?(?:,\d{1,3}(?:-\d{1,3})?)*|\*|-)(?:\.(?:\d{1,3}(?:-\d{0,3})?(?:,\d{1,3}(?:-\d{1,3})?)*|\*|-)){3}\Z")
-_FILE_ENDS = (".sh", ".py", ".txt", ".gz", ".tgz", ".zip", ".tar", ".json", ".conf", ".log", ".html", ".xml", ".yml",
-              ".yaml", ".md", ".pl", ".c", ".h", ".js", ".so", ".pem", ".key", ".csv", ".out", ".bak", ".sql", ".php")  # fmt: skip
+_RANGE = re.compile(
+    r"(?:\d{1,3}(?:-\d{1,3})?(?:,\d{1,3}(?:-\d{1,3})?)*|\*|-)(?:\.(?:\d{1,3}(?:-\d{0,3})?(?:,\d{1,3}(?:-\d{1,3})?)*|\*|-)){3}\Z"
+)
+_FILE_ENDS = (
+    ".sh",
+    ".py",
+    ".txt",
+    ".gz",
+    ".tgz",
+    ".zip",
+    ".tar",
+    ".json",
+    ".conf",
+    ".log",
+    ".html",
+    ".xml",
+    ".yml",
+    ".yaml",
+    ".md",
+    ".pl",
+    ".c",
+    ".h",
+    ".js",
+    ".so",
+    ".pem",
+    ".key",
+    ".csv",
+    ".out",
+    ".bak",
+    ".sql",
+    ".php",
+)
 
 
 def named(call: Call) -> tuple[Target, ...]:
@@ -103,8 +160,17 @@ def _odd_address(text: str) -> str | None:
         return None
     if len(parts) == 1 and len(text) < 8:
         return None
-    numbers = [int(part, 16 if part[:2].lower() == "0x" else 8 if part.startswith("0") and part.isdigit() and
-                   set(part) <= set("01234567") and len(part) > 1 else 10) for part in parts]  # fmt: skip
+    numbers = [
+        int(
+            part,
+            16
+            if part[:2].lower() == "0x"
+            else 8
+            if part.startswith("0") and part.isdigit() and set(part) <= set("01234567") and len(part) > 1
+            else 10,
+        )
+        for part in parts
+    ]
     if any(number > 255 for number in numbers[:-1]) or numbers[-1] >= 256 ** (5 - len(parts)):
         return None
     value = numbers[-1]
@@ -171,7 +237,7 @@ def _plain(word: str) -> Iterator[Target]:
     match = _PORT_WORD.match(word)
     if match and not match.group(1).lower().endswith(_FILE_ENDS):
         yield from _one(match.group(1), match.group(2))
-    elif word[:1].isdigit() and word.count(".") == 3 or word.count(":") > 1:
+    elif (word[:1].isdigit() and word.count(".") == 3) or word.count(":") > 1:
         address = _strict(word)
         if address is not None:
             yield Target(address)
@@ -240,8 +306,7 @@ def _ssh(words: Sequence[str]) -> Iterator[Target]:
     if at is not None and at < len(fields) and "://" not in words[at - 1]:
         before, cut, host = words[at - 1].rpartition("@")
         host = extra.get("hostname") or host
-        for target in _one(host, port or "22", before if cut else user):
-            yield target
+        yield from _one(host, port or "22", before if cut else user)
     for value in options.get("W", ()):
         yield from _authority(value)
 
@@ -254,7 +319,9 @@ def _pairs(options: Sequence[str]) -> Iterator[tuple[str, str]]:
 
 def _remote(words: Sequence[str]) -> Iterator[Target]:
     """scp, rsync, sftp: ``user@host:path``."""
-    operands, options = _split(words, "cDFiJloPSXeBbfpTM", "--rsh --exclude --include --port --filter --files-from --bwlimit")
+    operands, options = _split(
+        words, "cDFiJloPSXeBbfpTM", "--rsh --exclude --include --port --filter --files-from --bwlimit"
+    )
     port = next(iter(options.get("P", ())), None)
     for word in operands:
         if "://" in word or word.startswith(("/", ".")):
@@ -280,12 +347,14 @@ def _git(words: Sequence[str]) -> Iterator[Target]:
 
 def _fetch(words: Sequence[str]) -> Iterator[Target]:
     operands, options = _split(
-        words, "AbcCdDeEFHhKmoPQrTtuUwxXyYzBi" + "Oa",
+        words,
+        "AbcCdDeEFHhKmoPQrTtuUwxXyYzBi" + "Oa",
         "--output --header --user-agent --data --request --user --proxy --connect-timeout --max-time --retry --cacert "
         "--cert --key --referer --cookie --cookie-jar --form --output-document --directory-prefix --tries --timeout "
-        "--input-file --post-data --post-file --password --resolve --write-out --data-raw --data-binary --data-urlencode "
+        "--input-file --post-data --post-file --password --resolve --write-out --data-raw --data-binary "
+        "--data-urlencode "
         "--range --limit-rate --interface --url --retry-delay --execute --quota --wait --socks5 --socks5-hostname",
-    )  # fmt: skip
+    )
     for word in [*operands, *options.get("--url", ())]:
         if "://" not in word:
             authority = re.split(r"[/?#]", word, maxsplit=1)[0]
@@ -299,7 +368,9 @@ def _fetch(words: Sequence[str]) -> Iterator[Target]:
 
 def _netcat(words: Sequence[str]) -> Iterator[Target]:
     operands, options = _split(
-        words, "eceIiMmOpPqsTVwWXxG", "--exec --sh-exec --source --source-port --wait --proxy --proxy-type --proxy-auth --ssl-cert"
+        words,
+        "eceIiMmOpPqsTVwWXxG",
+        "--exec --sh-exec --source --source-port --wait --proxy --proxy-type --proxy-auth --ssl-cert",
     )
     if "l" in options or "--listen" in options:
         return
@@ -339,18 +410,21 @@ def _dig(words: Sequence[str]) -> Iterator[Target]:
 
 def _scanner(words: Sequence[str]) -> Iterator[Target]:
     operands, options = _split(
-        words, "pgeDSTiomdbMfPcRAIw", "--max-rate --min-rate --max-retries --host-timeout --script --script-args --exclude --rate "
+        words,
+        "pgeDSTiomdbMfPcRAIw",
+        "--max-rate --min-rate --max-retries --host-timeout --script --script-args --exclude --rate "
         "--top-ports --scan-delay --max-scan-delay --source-port --interface --ports --range --banners --excludefile "
-        "--min-parallelism --max-parallelism --max-rtt-timeout --data-length --ttl --spoof-mac --dns-servers --version-intensity "
+        "--min-parallelism --max-parallelism --max-rtt-timeout --data-length --ttl --spoof-mac --dns-servers "
+        "--version-intensity "
         "--stylesheet --input-file --adapter-ip --wait --bandwidth --output-file --router-mac --addresses -a",
-    )  # fmt: skip
+    )
     ports = [*options.get("p", ()), *options.get("--ports", ())]
     port = _port(ports[0]) if len(ports) == 1 else None
     for word in [*operands, *options.get("--range", ()), *options.get("--addresses", ())]:
         for part in word.split(",") if word.count("/") > 1 else [word]:
             target = _many(part)
             if target is not None and "://" not in part:
-                yield target._replace(port=port)
+                yield replace(target, port=port)
 
 
 def _many(word: str) -> Target | None:
@@ -360,7 +434,11 @@ def _many(word: str) -> Target | None:
         try:
             network = ipaddress.ip_network(word, strict=False)
         except ValueError:
-            return Target(word.lower(), count=2 ** max(0, 32 - int(bits))) if _NAME.match(host) and int(bits) <= 32 else None
+            return (
+                Target(word.lower(), count=2 ** max(0, 32 - int(bits)))
+                if _NAME.match(host) and int(bits) <= 32
+                else None
+            )
         return Target(str(network), count=network.num_addresses)
     span = re.fullmatch(r"(\d+\.\d+\.\d+\.\d+)-(\d+\.\d+\.\d+\.\d+)", word)
     if span:
@@ -392,11 +470,15 @@ def _socat(words: Sequence[str]) -> Iterator[Target]:
     for word in words:
         for part in word.split("!!"):
             kind, _, rest = part.partition(":")
-            if re.fullmatch(r"(?i)(?:tcp|udp|openssl|ssl|sctp|socks\w*|proxy|tcp[46]|udp[46])(?:-connect|-datagram|-sendto)?", kind):
+            if re.fullmatch(
+                r"(?i)(?:tcp|udp|openssl|ssl|sctp|socks\w*|proxy|tcp[46]|udp[46])(?:-connect|-datagram|-sendto)?", kind
+            ):
                 address = rest.split(",", 1)[0]
                 host, _, port = address.rpartition(":")
                 if host:
-                    yield from _one(host.rpartition(":")[0] if kind.lower().startswith(("socks", "proxy")) else host, port)
+                    yield from _one(
+                        host.rpartition(":")[0] if kind.lower().startswith(("socks", "proxy")) else host, port
+                    )
 
 
 def _database(port: str) -> _Reader:
@@ -428,20 +510,26 @@ _READERS: dict[str, _Reader] = {
     **dict.fromkeys(("scp", "rsync"), _remote),
     "sftp": _sftp,
     "git": _git,
-    **dict.fromkeys(("curl", "wget", "http", "https", "aria2c", "axel", "lynx", "links", "fetch", "xh", "wget2"), _fetch),
+    **dict.fromkeys(
+        ("curl", "wget", "http", "https", "aria2c", "axel", "lynx", "links", "fetch", "xh", "wget2"), _fetch
+    ),
     **dict.fromkeys(("nc", "ncat", "netcat", "nc.traditional", "nc.openbsd"), _netcat),
     "telnet": _telnet,
     "socat": _socat,
     **dict.fromkeys(("ping", "ping6"), _operand("cIiLlMmpQSstTWw")),
-    **dict.fromkeys(("traceroute", "tracepath", "mtr", "arping", "hping3", "hping", "nping"), _operand("fgimNpqQstwzcIdCKp")),
+    **dict.fromkeys(
+        ("traceroute", "tracepath", "mtr", "arping", "hping3", "hping", "nping"), _operand("fgimNpqQstwzcIdCKp")
+    ),
     **dict.fromkeys(("fping",), _operand("bBCcfgHiIlMnOpPqrstT")),
     **dict.fromkeys(("dig", "nslookup", "host", "drill", "kdig"), _dig),
     "ssh-keyscan": _operand("fpTt", port="22"),
-    **dict.fromkeys(("nmap", "masscan", "zmap", "rustscan", "naabu", "unicornscan", "arp-scan", "nbtscan", "netdiscover"), _scanner),
+    **dict.fromkeys(
+        ("nmap", "masscan", "zmap", "rustscan", "naabu", "unicornscan", "arp-scan", "nbtscan", "netdiscover"), _scanner
+    ),
     **dict.fromkeys(("mysql", "mysqldump", "mariadb", "mysqladmin"), _database("3306")),
     **dict.fromkeys(("psql", "pg_dump", "pg_isready", "pg_restore", "createdb"), _database("5432")),
     "redis-cli": _database("6379"),
     **dict.fromkeys(("mongo", "mongosh", "mongodump"), _database("27017")),
     "tftp": _tftp,
     **dict.fromkeys(("ftp", "lftp", "ftpget", "ftpput"), _ftp),
-}  # fmt: skip
+}

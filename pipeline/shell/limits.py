@@ -32,7 +32,9 @@ class Limits(msgspec.Struct, frozen=True):
     all_marks: Annotated[int, Meta(description="brackets, pipes and the like parsed in all", gt=0)] = 3_000
     steps: Annotated[int, Meta(description="syntax nodes walked, about 3 us each", gt=0)] = 8_000
     calls: Annotated[int, Meta(description="calls listed", gt=0)] = 512
-    depth: Annotated[int, Meta(description="nesting of statements, substitutions and texts; bounds the stack", gt=0)] = 40
+    depth: Annotated[
+        int, Meta(description="nesting of statements, substitutions and texts; bounds the stack", gt=0)
+    ] = 40
     words: Annotated[int, Meta(description="words that one word may become by {a,b} or splitting", gt=0)] = 512
     value: Annotated[int, Meta(description="characters that one resolved value may have", gt=0)] = 65_536
     expanded: Annotated[int, Meta(description="characters of all resolved values together", gt=0)] = 1_048_576

@@ -1,7 +1,8 @@
 """Broken command lines: logs lose quotes and brackets, and a parser then swallows what stands behind them.
 
-First a quote that nothing closes is taken out, and what else is open is closed at the end; where that does not do, the text is cut at line ends, ``;``, ``&&``, ``||``, ``|``
-and ``&`` outside of quotes, and each piece that still does not parse is left to the walk's own recovery.
+First a quote that nothing closes is taken out, and what else is open is closed at the end; where that does not do, the
+text is cut at line ends, ``;``, ``&&``, ``||``, ``|`` and ``&`` outside of quotes, and each piece that still does not
+parse is left to the walk's own recovery.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ from pipeline.shell.tree import Source, parse
 __all__ = ["RESERVED", "mended"]
 
 RESERVED = frozenset(
-    ["if", "then", "else", "elif", "fi", "for", "while", "until", "do", "done", "case", "esac", "in", "{", "}", "!", "(",
-     ")", "[[", "]]", "time", "function", "select"]
+    ["if", "then", "else", "elif", "fi", "for", "while", "until", "do", "done", "case", "esac", "in", "{", "}", "!",
+     "(", ")", "[[", "]]", "time", "function", "select"]
 )  # fmt: skip
 _CLOSING = {"$(": ")", "((": "))", "${": "}", "(": ")", "`": "`"}
 _TRIES = 6

@@ -7,7 +7,7 @@ import binascii
 import codecs
 import posixpath
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from pipeline.shell.escapes import unescape
 from pipeline.shell.scope import Scope
@@ -79,26 +79,24 @@ def _printf(argv: Sequence[str], stdin: Text | None, scope: Scope) -> Text | Non
     template, values = unescape(rest[0]), rest[1:]
     out: list[str] = []
     size = 0
+    holes = sum(match.group(3) is not None for match in _FORMAT.finditer(template))
     while size <= _LONGEST:
-        used = 0
-
-        def put(match: re.Match[str]) -> str:
-            nonlocal used
-            kind = match.group(3)
-            if kind is None:
-                return "%"
-            value = values[used] if used < len(values) else ""
-            used += 1
-            return _formatted(kind, match.group(1), match.group(2), value)
-
-        part = _FORMAT.sub(put, template)
+        part = _filled(template, iter(values))
         out.append(part)
         size += len(part) + 1
-        values = values[used:]
-        if not values or not used:
+        values = values[holes:]
+        if not values or not holes:
             break
     via = ("printf",) if re.search(r"\\[x0-7]", rest[0]) or "%b" in rest[0] else ()
     return Text("".join(out), via)
+
+
+def _filled(template: str, values: Iterator[str]) -> str:
+    def put(match: re.Match[str]) -> str:
+        kind = match.group(3)
+        return "%" if kind is None else _formatted(kind, match.group(1), match.group(2), next(values, ""))
+
+    return _FORMAT.sub(put, template)
 
 
 def _formatted(kind: str, width: str | None, precision: str | None, value: str) -> str:

@@ -1,8 +1,8 @@
 """Commands made of plain words only, split without a parser: most of what agents run.
 
-A text passes where its meaning hangs on nothing but blanks, ``|``, ``&&``, ``||``, ``;``, line ends and simple redirects:
-no expansion, no quoting inside words, no reserved word. For those the walk gets the same words that the parser would
-give; a test holds both against each other.
+A text passes where its meaning hangs on nothing but blanks, ``|``, ``&&``, ``||``, ``;``, line ends and simple
+redirects: no expansion, no quoting inside words, no reserved word. For those the walk gets the same words that the
+parser would give; a test holds both against each other.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ _TOKEN = re.compile(
 )
 _BLANK = re.compile(r"[ \t\n]*\Z")
 _RESERVED = frozenset(
-    ["if", "then", "else", "elif", "fi", "do", "done", "case", "esac", "while", "until", "for", "select", "function", "in",
-     "time", "coproc", "export", "declare", "typeset", "readonly", "local", "unset", "unsetenv", "namespace"]
+    ["if", "then", "else", "elif", "fi", "do", "done", "case", "esac", "while", "until", "for", "select", "function",
+     "in", "time", "coproc", "export", "declare", "typeset", "readonly", "local", "unset", "unsetenv", "namespace"]
 )  # fmt: skip
 _LONGEST = 2_048
 
@@ -84,9 +84,9 @@ def split(text: str) -> list[list[Simple]] | None:
         if word is None:
             quoted = match.group("single")
             current.fields.append(Field(quoted if quoted is not None else match.group("double")))
-        elif not current.fields and (word in _RESERVED or "=" in word or "@" in word or word[0] == "-"):
-            return None
-        elif current.redirects and word.isdigit():
+        elif (not current.fields and (word in _RESERVED or "=" in word or "@" in word or word[0] == "-")) or (
+            current.redirects and word.isdigit()
+        ):
             return None
         else:
             current.fields.append(Field(word, glob="*" in word or "?" in word))

@@ -1,4 +1,4 @@
-"""Program text inside a command: ``sh -c``, eval, a shell that reads what is piped to it, ssh, crontab, ``python -c`` ...
+"""Program text inside a command: ``sh -c``, eval, a shell that reads a pipe, ssh, crontab, ``python -c`` ...
 
 Where `wrappers` finds words that are a command, this finds text that a shell or another language will read.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Callable
+from itertools import pairwise
 from typing import NamedTuple
 
 from pipeline.shell.scope import Scope
@@ -181,8 +182,7 @@ def _interpreter(name: str, language: str, words: list[Field], stdin: Text | Non
         return found
     if at < len(words) and words[at].text not in ("-", "/dev/stdin"):
         return [
-            program._replace(language=language)
-            for program in _file(words[at].text, (), f"{language} script", scope)
+            program._replace(language=language) for program in _file(words[at].text, (), f"{language} script", scope)
         ]
     return [Program(stdin, f"{language} stdin", language)] if stdin is not None and stdin.text.strip() else []
 
@@ -217,10 +217,10 @@ def _ssh(words: list[Field], stdin: Text | None, scope: Scope) -> list[Program]:
             if key.lower() in ("proxycommand", "localcommand", "knownhostscommand") and value.strip() != "none":
                 found.append(Program(Text(value.strip(' "'), word.via), f"ssh -o {key}"))
     options = _SSH._replace(short=_SSH.short + "M") if words[0].text.endswith("autossh") else _SSH
-    at = skip_options(words, 1, options)
-    if at is None or at >= len(words):
+    host = skip_options(words, 1, options)
+    if host is None or host >= len(words):
         return found
-    rest = skip_options(words, at + 1, options) or at + 1
+    rest = skip_options(words, host + 1, options) or host + 1
     if rest < len(words):
         return found + _joined(words[rest:], "ssh", remote=True)
     if stdin is not None and script_text(stdin.text):
@@ -331,7 +331,7 @@ def _tar(words: list[Field], stdin: Text | None, scope: Scope) -> list[Program]:
 
 def _git(words: list[Field], stdin: Text | None, scope: Scope) -> list[Program]:
     found: list[Program] = []
-    for before, word in zip(words[1:], words[2:], strict=False):
+    for before, word in pairwise(words[1:]):
         key, _, value = word.text.partition("=")
         if before.text == "-c" and key.lower() == "core.sshcommand":
             found.append(Program(Text(value, word.via), "git -c"))

@@ -1,4 +1,4 @@
-"""The commands that a Python program starts, where they stand in it plainly: os.system, subprocess, os.exec*, pty.spawn."""
+"""The commands that a Python program starts, where they stand in it plainly: os.system, subprocess, os.exec* ..."""
 
 from __future__ import annotations
 

@@ -27,7 +27,8 @@ _PRIVATE = re.compile("[\ue000-\ue0ff\0]")
 _NEEDED = re.compile(r"<<|<>|\\\r?\n|\}[<>]|\}\d*>|\{[^\s{}]*,|\bcoproc\s")
 
 _CODE = re.compile(
-    r"\\\n|\\.|\$?'|\"|`|\$\(\(|\(\(|\$\(|\$\{|[(){};]|<<<|<<-?|<>|\n|(?:(?<=[\s;&|(])|^)#[^\n]*", re.DOTALL | re.MULTILINE
+    r"\\\n|\\.|\$?'|\"|`|\$\(\(|\(\(|\$\(|\$\{|[(){};]|<<<|<<-?|<>|\n|(?:(?<=[\s;&|(])|^)#[^\n]*",
+    re.DOTALL | re.MULTILINE,
 )
 _DOUBLE = re.compile(r"\\\n|\\.|\"|`|\$\(\(|\$\(|\$\{", re.DOTALL)
 _ARITHMETIC = re.compile(r"\\.|\$\(\(|\$\(|\$\{|[()]|\n|\"|'", re.DOTALL)
@@ -170,7 +171,9 @@ class _Pass:
             self.stack.append(("(", start))
         elif token in ("$((", "(("):
             closes = self.text.find("))", end, end + _LONGEST_SUM)
-            if closes < 0 or ";" in self.text[end:closes] and token == "((" and not self.text[:start].endswith("for "):
+            if closes < 0 or (
+                ";" in self.text[end:closes] and token == "((" and not self.text[:start].endswith("for ")
+            ):
                 self.stack += [("(", start), ("(", start + len(token) - 1)]
             else:
                 self.stack.append(("((", start))

@@ -31,7 +31,8 @@ _HINT = re.compile(
 )
 
 _KEY_BLOCK = re.compile(
-    r"-----BEGIN[A-Z0-9 ]{0,40}PRIVATE KEY[A-Z ]{0,20}-----.*?(?:-----END[A-Z0-9 ]{0,40}PRIVATE KEY[A-Z ]{0,20}-----|\Z)",
+    r"-----BEGIN[A-Z0-9 ]{0,40}PRIVATE KEY[A-Z ]{0,20}-----.*?"
+    r"(?:-----END[A-Z0-9 ]{0,40}PRIVATE KEY[A-Z ]{0,20}-----|\Z)",
     re.DOTALL,
 )
 _TOKENS = re.compile(
@@ -56,7 +57,8 @@ _HOOKS = re.compile(
 _URL_USER = re.compile(r"(?<![\w+.-])(\w[\w+.-]*://[^\s/:@'\"]*):([^\s/'\"]+)@")
 _URL_TOKEN = re.compile(r"(https?://)([^\s/:@'\"]{20,})@")
 _SCHEME = re.compile(
-    r"(?<![\w-])((?:bearer)\s+)(?=[\w.~+/-]*[\d.])[\w.~+/=-]{6,}|(?<![\w-])(basic\s+)(?=[A-Za-z+/]*[\d=])[\w+/=]{8,}", re.IGNORECASE
+    r"(?<![\w-])((?:bearer)\s+)(?=[\w.~+/-]*[\d.])[\w.~+/=-]{6,}|(?<![\w-])(basic\s+)(?=[A-Za-z+/]*[\d=])[\w+/=]{8,}",
+    re.IGNORECASE,
 )
 
 _NAME = re.compile(
@@ -67,14 +69,18 @@ _NAME = re.compile(
     r"|x-amz-(?:signature|credential|security-token)",
     re.IGNORECASE,
 )
-_FLAG_NAME = re.compile(r"pwd|pass-?in|pass-?out|http-?pass\w*|ftp-password|proxy-pass\w*|rpcpass\w*|\w*Password", re.IGNORECASE)
+_FLAG_NAME = re.compile(
+    r"pwd|pass-?in|pass-?out|http-?pass\w*|ftp-password|proxy-pass\w*|rpcpass\w*|\w*Password", re.IGNORECASE
+)
 _QUERY_NAME = re.compile(r"key|pass|sig|auth|code|jwt|sid|pwd|signature", re.IGNORECASE)
 _HEADER_NAME = re.compile(
     r"(?:proxy-)?authorization|(?:set-)?cookie|[\w-]*?(?:api-?key|token|secret|auth-?key|access-?key|password|signature)"
     r"|x-auth[\w-]*|x-functions-key|ocp-apim-subscription-key",
     re.IGNORECASE,
 )
-_COUNTED = re.compile(r"(?:max|min|num|n|total|new|prompt|completion|pad|eos|bos|unk|mask|stop|sep|cls)[_-]", re.IGNORECASE)
+_COUNTED = re.compile(
+    r"(?:max|min|num|n|total|new|prompt|completion|pad|eos|bos|unk|mask|stop|sep|cls)[_-]", re.IGNORECASE
+)
 
 _WORD_VALUE = r"""(?:"(?:[^"\\]|\\.)*"?|'[^']*'?|(?:[^\s'"&;|<>)\\,]|\\.)+)"""
 _VALUE = re.compile(_WORD_VALUE, re.DOTALL)
@@ -93,10 +99,12 @@ _QUERY = re.compile(r"(?<=[?&;])([\w.-]+)(=)")
 _HEADER = re.compile(r"(?<![\w-])([\w-]+)(\s{0,4}:\s{0,4})")
 
 _REFERENCE = re.compile(
-    r"""["']?(?:\$[\w{(@*]|<\(|%[A-Za-z_]\w*%|\{\{?\w|`|<[\w -]+>|\[redacted\]|\*{3,}|@\w|os\.|getenv|process\.|env[.\[])"""
+    r"""["']?(?:\$[\w{(@*]|<\(|%[A-Za-z_]\w*%|\{\{?\w|`|<[\w -]+>|\[redacted\]|\*{3,}|@\w"""
+    r"""|os\.|getenv|process\.|env[.\[])"""
 )
 _NOT_SECRET = re.compile(
-    r"""["']?(?:true|false|none|null|yes|no|on|off|\d{1,4}|stdin|-|/[\w./-]+|\./\S*|~/\S*|\.[*+]\$?)?["']?\Z""", re.IGNORECASE
+    r"""["']?(?:true|false|none|null|yes|no|on|off|\d{1,4}|stdin|-|/[\w./-]+|\./\S*|~/\S*|\.[*+]\$?)?["']?\Z""",
+    re.IGNORECASE,
 )
 _PASS_SOURCE = re.compile(r"""(["']?)(pass:)(.+)""", re.DOTALL)
 _OTHER_SOURCE = re.compile(r"""["']?(?:env|file|fd|stdin):?""")
@@ -105,8 +113,32 @@ _WORD = re.compile(
     r"""(?P<word>(?:'[^']*'|"(?:[^"\\]|\\.)*"|\\.|[^\s;|&()<>'"\\]+|['"])+)|(?P<here><<<)|(?P<mark>\|\|?|&&?|;|\n|[()])|(?P<other>[<>])""",
     re.DOTALL,
 )
-_SKIPPED = frozenset(["do", "then", "else", "if", "while", "until", "{", "!", "sudo", "doas", "env", "nohup", "time", "command", "exec", "busybox", "timeout", "nice", "proxychains",
-                      "proxychains4", "-n", "-E"])  # fmt: skip
+_SKIPPED = frozenset(
+    [
+        "do",
+        "then",
+        "else",
+        "if",
+        "while",
+        "until",
+        "{",
+        "!",
+        "sudo",
+        "doas",
+        "env",
+        "nohup",
+        "time",
+        "command",
+        "exec",
+        "busybox",
+        "timeout",
+        "nice",
+        "proxychains",
+        "proxychains4",
+        "-n",
+        "-E",
+    ]
+)
 
 
 def redact(command: str) -> str:
@@ -268,7 +300,12 @@ def _tool(words: list[str]) -> tuple[str, int]:
     """The tool that the words run, and where its arguments begin."""
     for at, word in enumerate(words):
         name = word.strip("'\"").rpartition("/")[2]
-        if name in _SKIPPED or (at and name.startswith("-")) or re.fullmatch(r"\w+=.*", name, re.DOTALL) or name.isdigit():
+        if (
+            name in _SKIPPED
+            or (at and name.startswith("-"))
+            or re.fullmatch(r"\w+=.*", name, re.DOTALL)
+            or name.isdigit()
+        ):
             continue
         return name, at + 1
     return "", len(words)
@@ -280,8 +317,14 @@ def _changes(words: list[str]) -> dict[int, str]:
     if tool in _RULES:
         changes = {at + start: new for at, new in _RULES[tool](words[start:]).items()}
     if tool == "sshpass":
-        rest = next((at for at, word in enumerate(words[start:], start) if at and not word.startswith("-")
-                     and words[at - 1] not in ("-p", "-P", "-f", "-d")), None)  # fmt: skip
+        rest = next(
+            (
+                at
+                for at, word in enumerate(words[start:], start)
+                if at and not word.startswith("-") and words[at - 1] not in ("-p", "-P", "-f", "-d")
+            ),
+            None,
+        )
         if rest is not None:
             changes |= {at + rest: new for at, new in _changes(words[rest:]).items()}
     return changes
@@ -406,20 +449,63 @@ _SMB = _user("-U", "--user", mark="%")
 _P = _after("-p", "--password", "-pw", glued="")
 _PG = _after("-P", "-p")
 _RULES: dict[str, _Rule] = {
-    **dict.fromkeys(("mysql", "mysqldump", "mysqladmin", "mariadb", "mariadb-dump", "mysqlimport", "mysqlshow", "mycli",
-                     "mysqlslap", "mysqlcheck", "xtrabackup"), _mysql),
+    **dict.fromkeys(
+        (
+            "mysql",
+            "mysqldump",
+            "mysqladmin",
+            "mariadb",
+            "mariadb-dump",
+            "mysqlimport",
+            "mysqlshow",
+            "mycli",
+            "mysqlslap",
+            "mysqlcheck",
+            "xtrabackup",
+        ),
+        _mysql,
+    ),
     "sshpass": _after("-p", glued="-p"),
     **dict.fromkeys(("curl", "http", "https", "xh", "curlie"), lambda words: _USER_PASS(words) | _user("-a")(words)),
     **dict.fromkeys(("docker", "podman", "nerdctl", "helm", "az", "oc", "buildah", "skopeo", "crane", "oras"), _login),
     "htpasswd": _htpasswd,
-    **dict.fromkeys(("ldapsearch", "ldapadd", "ldapmodify", "ldapwhoami", "ldapdelete", "ldappasswd"), _after("-w", "-s", glued="-w")),
+    **dict.fromkeys(
+        ("ldapsearch", "ldapadd", "ldapmodify", "ldapwhoami", "ldapdelete", "ldappasswd"),
+        _after("-w", "-s", glued="-w"),
+    ),
     "redis-cli": _after("-a", "--pass", glued="-a"),
-    **dict.fromkeys(("mongo", "mongosh", "mongodump", "mongorestore", "mongoexport", "mongoimport"), _after("-p", glued="-p")),
-    **dict.fromkeys(("smbclient", "rpcclient", "smbmap", "net", "smbget", "winexe"), lambda words: _SMB(words) | _P(words)),
+    **dict.fromkeys(
+        ("mongo", "mongosh", "mongodump", "mongorestore", "mongoexport", "mongoimport"), _after("-p", glued="-p")
+    ),
+    **dict.fromkeys(
+        ("smbclient", "rpcclient", "smbmap", "net", "smbget", "winexe"), lambda words: _SMB(words) | _P(words)
+    ),
     **dict.fromkeys(("xfreerdp", "rdesktop", "wlfreerdp", "mstsc"), lambda words: _slash(words) | _P(words)),
-    **dict.fromkeys(("evil-winrm", "crackmapexec", "cme", "netexec", "nxc", "plink", "pscp", "sqlcmd", "isql", "tsql", "cqlsh",
-                     "hydra", "medusa", "patator", "clickhouse-client", "influx", "vncviewer"), _after("-p", "-pw", "-P", "-password")),
-    **dict.fromkeys(("mosquitto_pub", "mosquitto_sub", "zip", "unzip", "ipmitool", "bteq", "pg_probackup"), _after("-P", glued="")),
+    **dict.fromkeys(
+        (
+            "evil-winrm",
+            "crackmapexec",
+            "cme",
+            "netexec",
+            "nxc",
+            "plink",
+            "pscp",
+            "sqlcmd",
+            "isql",
+            "tsql",
+            "cqlsh",
+            "hydra",
+            "medusa",
+            "patator",
+            "clickhouse-client",
+            "influx",
+            "vncviewer",
+        ),
+        _after("-p", "-pw", "-P", "-password"),
+    ),
+    **dict.fromkeys(
+        ("mosquitto_pub", "mosquitto_sub", "zip", "unzip", "ipmitool", "bteq", "pg_probackup"), _after("-P", glued="")
+    ),
     **dict.fromkeys(("7z", "7za", "7zr", "rar", "unrar"), _after("-hp", glued="-p")),
     **dict.fromkeys(("useradd", "usermod", "adduser"), _after("-p")),
     "rabbitmqctl": _rabbit,
@@ -433,7 +519,7 @@ _RULES: dict[str, _Rule] = {
     "wget": lambda words: {},
     "nmcli": _after("password", "wifi-sec.psk", "802-11-wireless-security.psk"),
     "snmpwalk": _after("-A", "-X"),
-}  # fmt: skip
+}
 
 _FEEDERS = frozenset(["echo", "printf"])
 _ECHO_FLAG = re.compile(r"-[neE]+\Z")
@@ -443,7 +529,17 @@ def _reads_secret(words: list[str]) -> bool:
     """Whether the command reads a password from what is piped to it."""
     names = {word.strip("'\"").rpartition("/")[2] for word in words[:6]}
     if names & {"chpasswd", "passwd", "smbpasswd", "cryptsetup", "gpg-preset-passphrase", "saslpasswd2"}:
-        return words[0].strip("'\"").rpartition("/")[2] not in ("cat", "grep", "ls", "vi", "less", "head", "tail", "find", "echo")
+        return words[0].strip("'\"").rpartition("/")[2] not in (
+            "cat",
+            "grep",
+            "ls",
+            "vi",
+            "less",
+            "head",
+            "tail",
+            "find",
+            "echo",
+        )
     if "sudo" in names and any(re.fullmatch(r"-[A-Za-z]*S[A-Za-z]*|--stdin", word) for word in words):
         return True
     return any(word in ("--password-stdin", "--with-token", "--passphrase-fd", "--token-stdin") for word in words)

@@ -1,4 +1,4 @@
-r"""Text that an adversary wrote, made harmless to look at: no control characters, no escapes, no bidirectional tricks."""
+r"""Text that an adversary wrote, made harmless to look at: no control characters, escapes or bidirectional tricks."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import tree_sitter_bash
 from tree_sitter import Language, Node, Parser
 
-from pipeline.shell.quoting import Body, Outline, body_index, outline
+from pipeline.shell.quoting import Body, Outline, body_index
 
 __all__ = ["Source", "parse"]
 

@@ -208,7 +208,7 @@ class Walk(Runner):
                 context.via,
                 context.loop,
                 context.items,
-                context.count,
+                context.times,
                 context.background,
                 call.unknown,
                 context.remote,

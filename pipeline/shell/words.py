@@ -38,7 +38,16 @@ _MANY_ESCAPES = 16
 """Backslashes from which a word is taken as quoted throughout: bytes written as ``\\x41``."""
 _GLOB = re.compile(r"[*?\[]")
 _LITERALS = frozenset(
-    ["word", "number", "variable_name", "test_operator", "extglob_pattern", "regex", "brace_expression", "file_descriptor"]
+    [
+        "word",
+        "number",
+        "variable_name",
+        "test_operator",
+        "extglob_pattern",
+        "regex",
+        "brace_expression",
+        "file_descriptor",
+    ]
 )
 
 
@@ -184,7 +193,9 @@ class Words:
         if value is None:
             yield Piece(written, kind, False, written=False, program=written)
         else:
-            yield Piece(value.text, kind, True, join_via(("ifs" if name == "IFS" else "variable",), value.via), None, False)
+            yield Piece(
+                value.text, kind, True, join_via(("ifs" if name == "IFS" else "variable",), value.via), None, False
+            )
 
     def positional(self, name: str) -> Text | None:
         """The value of ``$1`` and its kin."""
@@ -197,14 +208,14 @@ class Words:
         """The pieces of ``${..}``."""
         written = self.source.of(node)
         parameter = parameters.split(written)
-        operand, known, feeder, via = "", True, None, ()
+        field = Field("")
         head = node.start_byte + (len(written[: parameter.operand].encode()) if parameter else 2)
         inner = [child for child in node.named_children if child.start_byte >= head]
         if inner:
             field = one_field(self._operand(inner, head, node.end_byte - 1), self.budget)
-            operand, known, feeder, via = field.text, field.known, field.feeder, field.via
         elif parameter:
-            operand = self.source.slice(head, node.end_byte - 1)
+            field = Field(self.source.slice(head, node.end_byte - 1))
+        operand, known, feeder, via = field.text, field.known, field.feeder, field.via
         if parameter is None or parameter.flag == "#":
             yield Piece(written, kind, False, written=False, program=written, feeder=feeder)
             return
@@ -261,7 +272,9 @@ class Words:
         printed, feeder = self.runner.substitute(node, self.source, self.scope)
         if printed is None or not self.budget.expand(len(printed.text)):
             return Piece(self.source.of(node), kind, False, (), feeder, False, "${_}")
-        return Piece(printed.text.rstrip("\n"), kind, True, join_via(("command substitution",), printed.via), feeder, False)
+        return Piece(
+            printed.text.rstrip("\n"), kind, True, join_via(("command substitution",), printed.via), feeder, False
+        )
 
     def process(self, node: Node) -> Piece:
         """``<(..)``: stays as written; what it prints is kept as the file of that name."""

@@ -42,7 +42,8 @@ class Inner(NamedTuple):
     loop: bool = False
     """It runs once per item."""
     items: tuple[str, ...] = ()
-    count: int = 0
+    times: int = 0
+    """How often, where known."""
     remote: bool = False
 
 
@@ -52,14 +53,17 @@ _ENGINE = Wrapper(
     "--env --user --workdir --env-file --detach-keys --volume --publish --name --network --net --gpus --entrypoint "
     "--mount --memory --cpus --cpuset-cpus --device --cap-add --cap-drop --security-opt --restart --label --hostname "
     "--shm-size --ulimit --pid --ipc --platform --add-host --dns --log-driver --log-opt --tmpfs --userns --runtime "
-    "--link --ip --pull --cidfile --group-add --memory-swap --privileged-without --expose --volumes-from --cgroup-parent",
+    "--link --ip --pull --cidfile --group-add --memory-swap --expose --volumes-from --cgroup-parent",
     1,
     verb=("exec", "run", "create"),
 )
 _KUBE = Wrapper(
-    "ncfl", "--namespace --container --filename --context --kubeconfig --pod-running-timeout --image --overrides", 1,
-    verb=("exec", "run", "debug"), dashes=True,
-)  # fmt: skip
+    "ncfl",
+    "--namespace --container --filename --context --kubeconfig --pod-running-timeout --image --overrides",
+    1,
+    verb=("exec", "run", "debug"),
+    dashes=True,
+)
 _RUN = Wrapper("np", "--python --with --extra --group --package --directory --project --name --prefix", verb=("run",))
 _PROXY = Wrapper("f")
 
@@ -67,7 +71,8 @@ WRAPPERS: dict[str, Wrapper] = {
     "sudo": Wrapper(
         "CDgpRrTtUu",
         "--user --group --chdir --chroot --prompt --close-from --host --role --type --other-user --command-timeout",
-        assigns=True, stops="elvVKk",
+        assigns=True,
+        stops="elvVKk",
     ),
     "doas": Wrapper("Cau", stops="L"),
     "pkexec": Wrapper("", "--user"),
@@ -146,8 +151,9 @@ WRAPPERS: dict[str, Wrapper] = {
     "oc": _KUBE,
     "k3s": _KUBE,
     "lxc": Wrapper("", "--env --cwd --user --group --mode", 1, verb=("exec",), dashes=True),
-    "docker-compose": Wrapper("euwfpv", "--env --user --workdir --file --project-name --name --volume --entrypoint", 1,
-                              verb=("exec", "run")),
+    "docker-compose": Wrapper(
+        "euwfpv", "--env --user --workdir --file --project-name --name --volume --entrypoint", 1, verb=("exec", "run")
+    ),
     "uv": _RUN,
     "poetry": _RUN,
     "pdm": _RUN,
@@ -155,13 +161,15 @@ WRAPPERS: dict[str, Wrapper] = {
     "conda": _RUN,
     "mamba": _RUN,
     "micromamba": _RUN,
-    "srun": Wrapper("npcwNGtAJDoe", "--ntasks --partition --nodes --gres --gpus --time --account --job-name --nodelist"),
+    "srun": Wrapper(
+        "npcwNGtAJDoe", "--ntasks --partition --nodes --gres --gpus --time --account --job-name --nodelist"
+    ),
     "mpirun": Wrapper("nHx", "-np --np --host --hostfile -hostfile --map-by"),
     "mpiexec": Wrapper("nHx", "-np --np --host --hostfile -hostfile --map-by"),
     "gdb": Wrapper("x", "-ex --ex --eval-command", dashes=False, stops="p"),
     "runuser": Wrapper("ugGc", "--user --group --supp-group --command"),
     "start-stop-daemon": Wrapper("pucgdPNIKR", "--pidfile --user --chuid --group --chdir --name --nicelevel --umask"),
-}  # fmt: skip
+}
 
 TRANSPARENT = frozenset(WRAPPERS) - {"coproc"}
 """Wrappers that print what the command inside prints."""
@@ -296,10 +304,10 @@ def _xargs(words: list[Field], stdin: str | None, count: int) -> list[Inner]:
         step = next((int(size) for size in _values(options, "-n", "--max-args") if size.isdigit() and int(size)), 0)
         given = items[:step] if step else items[:512]
         total = -(-max(count, len(items)) // step) if step else 1
-        return [Inner([*argv, *map(Field, given)], "xargs", loop=bool(step), items=tuple(items), count=total)]
+        return [Inner([*argv, *map(Field, given)], "xargs", loop=bool(step), items=tuple(items), times=total)]
     first = items[0] if items else ""
     argv = [_put(word, mark, first) for word in argv]
-    return [Inner(argv, "xargs", loop=True, items=tuple(items), count=max(count, len(items)))]
+    return [Inner(argv, "xargs", loop=True, items=tuple(items), times=max(count, len(items)))]
 
 
 def _put(word: Field, mark: str, value: str) -> Field:
@@ -362,7 +370,7 @@ def _parallel(words: list[Field], stdin: str | None, count: int) -> list[Inner]:
         argv = [_put(word, "{}", first) for word in argv]
         if not any("{" in word.text for word in words[at:end]):
             argv = [*argv, Field(first)]
-    return [Inner(argv, "parallel", loop=True, items=tuple(items), count=total)]
+    return [Inner(argv, "parallel", loop=True, items=tuple(items), times=total)]
 
 
 def _coproc(words: list[Field], stdin: str | None, count: int) -> list[Inner]:

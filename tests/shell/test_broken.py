@@ -45,9 +45,92 @@ def test_errors_are_said() -> None:
 
 
 PIECES = st.sampled_from(
-    "( ) { } [ ] [[ ]] (( )) $( ${ $(( `  ' \" \\ | || & && ; ;; < > << <<< <> >& <( $ # ! * ? ~ = += \n \t \0 \x1b \u202e \ud800 é "
-    "if then else fi for in do done case esac while until function select coproc time a b=1 $x -c sh bash eval base64 -d echo "
-    "xargs find -exec sudo 1 2> E EOF {a,b} {1..9} 10.0.0.1 /dev/tcp/h/1".split(" ")
+    [
+        "(",
+        ")",
+        "{",
+        "}",
+        "[",
+        "]",
+        "[[",
+        "]]",
+        "((",
+        "))",
+        "$(",
+        "${",
+        "$((",
+        "`",
+        "",
+        "'",
+        '"',
+        "\\",
+        "|",
+        "||",
+        "&",
+        "&&",
+        ";",
+        ";;",
+        "<",
+        ">",
+        "<<",
+        "<<<",
+        "<>",
+        ">&",
+        "<(",
+        "$",
+        "#",
+        "!",
+        "*",
+        "?",
+        "~",
+        "=",
+        "+=",
+        "\n",
+        "\t",
+        "\x00",
+        "\x1b",
+        "\u202e",
+        "�",
+        "é",
+        "if",
+        "then",
+        "else",
+        "fi",
+        "for",
+        "in",
+        "do",
+        "done",
+        "case",
+        "esac",
+        "while",
+        "until",
+        "function",
+        "select",
+        "coproc",
+        "time",
+        "a",
+        "b=1",
+        "$x",
+        "-c",
+        "sh",
+        "bash",
+        "eval",
+        "base64",
+        "-d",
+        "echo",
+        "xargs",
+        "find",
+        "-exec",
+        "sudo",
+        "1",
+        "2>",
+        "E",
+        "EOF",
+        "{a,b}",
+        "{1..9}",
+        "10.0.0.1",
+        "/dev/tcp/h/1",
+    ]
 )
 
 
@@ -74,7 +157,7 @@ def test_a_fault_of_ours_costs_one_command(monkeypatch: pytest.MonkeyPatch) -> N
     def fault(*_: object) -> None:
         raise RuntimeError("fault")
 
-    monkeypatch.setattr("pipeline.shell.walk.effects.apply", fault)
+    monkeypatch.setattr("pipeline.shell.running.effects.apply", fault)
     script = read("ls; id")
     assert script.truncated
     assert [call.name for call in script.calls] == ["ls"]

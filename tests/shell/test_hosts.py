@@ -15,10 +15,15 @@ from pipeline.shell.script import read
 
 def targets(command: str) -> list[str]:
     found = (target for call in read(command).calls for target in named(call))
-    return list(dict.fromkeys(
-        (f"{one.user}@" if one.user else "") + one.host + (f":{one.port}" if one.port else "") + (f" x{one.count}" if one.count > 1 else "")
-        for one in found
-    ))  # fmt: skip
+    return list(
+        dict.fromkeys(
+            (f"{one.user}@" if one.user else "")
+            + one.host
+            + (f":{one.port}" if one.port else "")
+            + (f" x{one.count}" if one.count > 1 else "")
+            for one in found
+        )
+    )
 
 
 @pytest.mark.parametrize(
@@ -101,7 +106,10 @@ def test_odd_spellings_of_an_address(address: ipaddress.IPv4Address) -> None:
     assert canonical(".".join(hex(part) for part in address.packed)) == str(address)
 
 
-@given(st.lists(st.text(max_size=30), max_size=6), st.sampled_from(["ssh", "nc", "nmap", "curl", "scp", "socat", "ping", "x", "dig", "psql"]))
+@given(
+    st.lists(st.text(max_size=30), max_size=6),
+    st.sampled_from(["ssh", "nc", "nmap", "curl", "scp", "socat", "ping", "x", "dig", "psql"]),
+)
 def test_any_words_give_hosts_or_nothing(words: list[str], name: str) -> None:
     for target in named(Call(name, (name, *words))):
         assert isinstance(target, Target)

@@ -30,7 +30,7 @@ COSTLY = {
     "one long word": "a" * 1_000_000,
     "braces": "echo " + "{a,b}" * 30,
     "ranges": "echo {1..999999999}",
-    "doubling": "a=xxxxxxxx;" + "".join(f"a=$a$a$a$a$a$a$a$a;" for _ in range(20)) + "$a",
+    "doubling": "a=xxxxxxxx;" + "".join("a=$a$a$a$a$a$a$a$a;" for _ in range(20)) + "$a",
     "eval of itself": 'e="eval \\"\\$e; \\$e\\""; eval "$e"',
     "functions that fan out": "".join(f"f{i}(){{ f{i + 1}; f{i + 1}; }};" for i in range(60)) + "f60(){ a; }; f0",
     "loops in loops": "for a in {1..1000}; do " * 12 + "x=$x$a" + "; done" * 12,
@@ -48,7 +48,8 @@ def test_bounded_and_said(name: str) -> None:
 
 @pytest.mark.parametrize(
     "command",
-    [":(){ :|:& };:", "f(){ eval 'f; f'; }; f", "alias a='b b' b='a a'; a", "x=9; echo $((x**x**x**x))", "printf '%99999999s' a",
+    [":(){ :|:& };:", "f(){ eval 'f; f'; }; f", "alias a='b b' b='a a'; a", "x=9; echo $((x**x**x**x))",
+     "printf '%99999999s' a",
      "seq 1 999999999 | xargs -n1 nmap", "cat <<A\n" * 2_000, "'" * 9_999, "echo " + "a" * 9_000 + " | tr a b" * 100],
 )  # fmt: skip
 def test_ends(command: str) -> None:

@@ -42,7 +42,7 @@ QUOTING = [
     ("/usr/bin/nm?p h", "glob"),
     ("a=(nmap h); ${a[@]}", "variable"),
     ('a=(x nmap); "${a[1]}" h', "variable"),
-    ("set -- nmap h; \"$@\"", "variable"),
+    ('set -- nmap h; "$@"', "variable"),
     ("read x <<< nmap; $x h", "variable"),
     ("printf -v x nmap; $x h", "variable"),
     ("$(echo nmap) h", "command substitution"),
@@ -50,7 +50,7 @@ QUOTING = [
     ("$(printf '\\x6e\\x6d')ap h", "printf"),
     ("cp /usr/bin/nmap /tmp/x; /tmp/x h", "copy"),
     ("alias q='nmap -n'; q h", "alias"),
-]  # fmt: skip
+]
 DECODED = [
     ("echo bm1hcCBo | base64 -d | sh", "base64"),
     ("echo bm1hcCBo | base64 --decode | bash -s", "base64"),
@@ -58,7 +58,7 @@ DECODED = [
     ("base64 -d <<E | sh\nbm1hcCBo\nE", "base64"),
     ("bash <<< $(base64 -d <<< bm1hcCBo)", "base64"),
     ("eval $(echo bm1hcCBo | base64 -d)", "base64"),
-    ("bash -c \"$(echo bm1hcCBo | base64 -d)\"", "base64"),
+    ('bash -c "$(echo bm1hcCBo | base64 -d)"', "base64"),
     ("echo bm1hcCBo | openssl enc -base64 -d | sh", "base64"),
     ("echo NZWWC4BANA====== | base32 -d | sh", "base32"),
     ("echo 6e6d61702068 | xxd -r -p | sh", "hex"),
@@ -70,7 +70,7 @@ DECODED = [
     ("echo -e '\\x6e\\x6dap h' | sh", "echo -e"),
     ("echo nxmap h | sed s/x// | sh", "sed"),
     ("echo bm1hcCBo > f; base64 -d f > g; sh g", "base64"),
-]  # fmt: skip
+]
 PROGRAMS = [
     ("sh -c 'nmap h'", "sh -c"),
     ("bash -lxc 'nmap h'", "sh -c"),
@@ -116,27 +116,71 @@ PROGRAMS = [
     ("php -r 'shell_exec(\"nmap h\");'", "php -r"),
     ("node -e \"require('child_process').execSync('nmap h')\"", "node -e"),
     ("python3 -c 'import os; os.system(\"nmap h\")'", "python -c"),
-    ("python3 -c 'from subprocess import run; run([\"nmap\", \"h\"])'", "python -c"),
+    ('python3 -c \'from subprocess import run; run(["nmap", "h"])\'', "python -c"),
     ("python3 -c 'import subprocess as s; s.Popen(\"nmap h\", shell=True)'", "python -c"),
     ("python3 -c 'import subprocess; subprocess.run(\"nmap h\".split())'", "python -c"),
     ("python3 -c 'import os,base64; os.system(base64.b64decode(\"bm1hcCBo\").decode())'", "python -c"),
-    ("python3 -c 'import pty; pty.spawn([\"nmap\", \"h\"])'", "python -c"),
+    ('python3 -c \'import pty; pty.spawn(["nmap", "h"])\'', "python -c"),
     ("echo 'import os; os.system(\"nmap h\")' | python3", "python stdin"),
-]  # fmt: skip
+]
 WRAPPED = [
-    "sudo nmap h", "sudo -n -u root -- A=1 nmap h", "doas -u r nmap h", "env A=1 nmap h", "env -S 'nmap h'",
-    "nohup nmap h", "timeout -k 5 10 nmap h", "nice -n 5 nmap h", "nice -5 nmap h", "ionice -c2 -n7 nmap h",
-    "setsid -f nmap h", "stdbuf -oL nmap h", "time -p nmap h", "exec -a x nmap h", "command nmap h", "builtin nmap h",
-    "chroot /x nmap h", "unshare -rn nmap h", "nsenter -t 1 -m -u nmap h", "nsenter --target 1 --mount -- nmap h",
-    "busybox nmap h", "proot -S / nmap h", "proot -r / -b /x nmap h", "taskset -c 0-3 nmap h", "strace -f -o x nmap h",
-    "proxychains4 -q nmap h", "torsocks nmap h", "systemd-run --user --unit x nmap h", "flock -n f nmap h",
-    "xvfb-run -a nmap h", "numactl -N 0 nmap h", "docker exec -it -u 0 c nmap h", "docker run --rm -v /:/h img nmap h",
-    "docker compose exec svc nmap h", "podman exec c nmap h", "kubectl exec -n x pod -c c -- nmap h", "kubectl exec pod -- nmap h",
-    "uv run nmap h", "conda run -n e nmap h", "start-stop-daemon --start --exec /bin/nmap -- h", "xargs nmap h",
-    "find . -exec nmap h \\;", "parallel nmap ::: h", "sshpass -p x ssh r nmap h", "/lib64/ld-linux-x86-64.so.2 /bin/nmap h",
-    "coproc nmap h", "watch -n1 nmap h", "su-exec u nmap h", "srun -n 4 nmap h", "mpirun -np 4 nmap h", "setarch x86_64 nmap h",
-    "sudo nohup env X=1 timeout 5 nice nmap h", "while true; do sudo nmap h; done", "(nmap h)", "{ nmap h; }", "! nmap h",
-]  # fmt: skip
+    "sudo nmap h",
+    "sudo -n -u root -- A=1 nmap h",
+    "doas -u r nmap h",
+    "env A=1 nmap h",
+    "env -S 'nmap h'",
+    "nohup nmap h",
+    "timeout -k 5 10 nmap h",
+    "nice -n 5 nmap h",
+    "nice -5 nmap h",
+    "ionice -c2 -n7 nmap h",
+    "setsid -f nmap h",
+    "stdbuf -oL nmap h",
+    "time -p nmap h",
+    "exec -a x nmap h",
+    "command nmap h",
+    "builtin nmap h",
+    "chroot /x nmap h",
+    "unshare -rn nmap h",
+    "nsenter -t 1 -m -u nmap h",
+    "nsenter --target 1 --mount -- nmap h",
+    "busybox nmap h",
+    "proot -S / nmap h",
+    "proot -r / -b /x nmap h",
+    "taskset -c 0-3 nmap h",
+    "strace -f -o x nmap h",
+    "proxychains4 -q nmap h",
+    "torsocks nmap h",
+    "systemd-run --user --unit x nmap h",
+    "flock -n f nmap h",
+    "xvfb-run -a nmap h",
+    "numactl -N 0 nmap h",
+    "docker exec -it -u 0 c nmap h",
+    "docker run --rm -v /:/h img nmap h",
+    "docker compose exec svc nmap h",
+    "podman exec c nmap h",
+    "kubectl exec -n x pod -c c -- nmap h",
+    "kubectl exec pod -- nmap h",
+    "uv run nmap h",
+    "conda run -n e nmap h",
+    "start-stop-daemon --start --exec /bin/nmap -- h",
+    "xargs nmap h",
+    "find . -exec nmap h \\;",
+    "parallel nmap ::: h",
+    "sshpass -p x ssh r nmap h",
+    "/lib64/ld-linux-x86-64.so.2 /bin/nmap h",
+    "coproc nmap h",
+    "watch -n1 nmap h",
+    "su-exec u nmap h",
+    "srun -n 4 nmap h",
+    "mpirun -np 4 nmap h",
+    "setarch x86_64 nmap h",
+    "sudo nohup env X=1 timeout 5 nice nmap h",
+    "while true; do sudo nmap h; done",
+    "(nmap h)",
+    "{ nmap h; }",
+    "! nmap h",
+]
 
 
 @pytest.mark.parametrize(("command", "through"), [*QUOTING, *DECODED, *PROGRAMS])
@@ -163,19 +207,47 @@ def test_names_that_nothing_tells_are_empty() -> None:
 
 
 def test_wrappers_that_run_nothing() -> None:
-    for command in ("sudo -l", "command -v nmap", "ionice -p 1", "crontab -r", "docker ps nmap", "kubectl get nmap", "sudo -v"):
+    for command in (
+        "sudo -l",
+        "command -v nmap",
+        "ionice -p 1",
+        "crontab -r",
+        "docker ps nmap",
+        "kubectl get nmap",
+        "sudo -v",
+    ):
         assert len(read_strictly(command).calls) == 1, command
 
 
 PLAIN = st.lists(
     st.text(st.sampled_from("abcdefgh0123456789./:-_"), min_size=1, max_size=8).filter(lambda word: word[0] not in "-"),
-    min_size=1, max_size=4,
-)  # fmt: skip
-RESERVED = {"if", "then", "else", "elif", "fi", "do", "done", "case", "esac", "while", "until", "for", "select", "in", "."}
+    min_size=1,
+    max_size=4,
+)
+RESERVED = {
+    "if",
+    "then",
+    "else",
+    "elif",
+    "fi",
+    "do",
+    "done",
+    "case",
+    "esac",
+    "while",
+    "until",
+    "for",
+    "select",
+    "in",
+    ".",
+}
 
 
 @settings(max_examples=60, deadline=None)
-@given(PLAIN, st.sampled_from(["sh -c {}", "eval {}", "echo {} | sh", "bash <<< {}", "ssh h {}", "sh <(echo {})", "su -c {}"]))
+@given(
+    PLAIN,
+    st.sampled_from(["sh -c {}", "eval {}", "echo {} | sh", "bash <<< {}", "ssh h {}", "sh <(echo {})", "su -c {}"]),
+)
 def test_program_text_keeps_its_calls(words: list[str], wrapper: str) -> None:
     command = " ".join(["/x/" + words[0].replace("/", ""), *words[1:]])
     inner = read_strictly(command).calls[0]

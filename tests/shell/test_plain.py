@@ -11,9 +11,81 @@ from pipeline.shell.script import read_strictly
 from pipeline.shell.walk import Walk
 
 WORDS = st.sampled_from(
-    "a ls -l x.y /tmp/f 10.0.0.1 a:b:c u@h --x=y 5 2 *.txt 'a b' \"c d\" '' \"\" + , % ^ sh -c 'nmap h' echo base64 -d sudo xargs "
-    "bm1hcCBo seq 9 cat tee f - -- time in do if export A=1 [ ] { } ! ~ $x a'b' \\ # ; ;; | || && & |& > >> < 2> 2>&1 >&2 &> \n".split(" ")
-    + ["'nmap h'", "'a b'", '"c d"']
+    [
+        "a",
+        "ls",
+        "-l",
+        "x.y",
+        "/tmp/f",
+        "10.0.0.1",
+        "a:b:c",
+        "u@h",
+        "--x=y",
+        "5",
+        "2",
+        "*.txt",
+        "'a",
+        "b'",
+        '"c',
+        'd"',
+        "''",
+        '""',
+        "+",
+        ",",
+        "%",
+        "^",
+        "sh",
+        "-c",
+        "'nmap",
+        "h'",
+        "echo",
+        "base64",
+        "-d",
+        "sudo",
+        "xargs",
+        "bm1hcCBo",
+        "seq",
+        "9",
+        "cat",
+        "tee",
+        "f",
+        "-",
+        "--",
+        "time",
+        "in",
+        "do",
+        "if",
+        "export",
+        "A=1",
+        "[",
+        "]",
+        "{",
+        "}",
+        "!",
+        "~",
+        "$x",
+        "a'b'",
+        "\\",
+        "#",
+        ";",
+        ";;",
+        "|",
+        "||",
+        "&&",
+        "&",
+        "|&",
+        ">",
+        ">>",
+        "<",
+        "2>",
+        "2>&1",
+        ">&2",
+        "&>",
+        "\n",
+        "'nmap h'",
+        "'a b'",
+        '"c d"',
+    ]
 )
 
 
@@ -31,6 +103,7 @@ def test_takes_what_most_commands_are() -> None:
 
 
 def test_leaves_to_the_parser_what_expands() -> None:
-    for command in ("a $x", "a `b`", "a {b,c}", "if a; then b; fi", "A=1 b", "a & b", "a <<E\nE", "a'b'c", "a \\b", "(a)", "[ a ]",
+    for command in ("a $x", "a `b`", "a {b,c}", "if a; then b; fi", "A=1 b", "a & b", "a <<E\nE",
+                    "a'b'c", "a \\b", "(a)", "[ a ]",
                     "a | ", "a #b", "export A=1", "a ~", "a 'b", "a; ; b"):  # fmt: skip
         assert plain.split(command) is None, command

@@ -111,7 +111,8 @@ def test_pipes_say_who_feeds_whom() -> None:
 
 @pytest.mark.parametrize(
     "command",
-    ["bash <(curl h)", 'bash -c "$(curl h)"', 'eval "$(curl h)"', "bash <<< $(curl h)", ". <(curl h)", "sh <<E\n$(curl h)\nE",
+    ["bash <(curl h)", 'bash -c "$(curl h)"', 'eval "$(curl h)"', "bash <<< $(curl h)", ". <(curl h)",
+     "sh <<E\n$(curl h)\nE",
      "curl h | sh", "python3 -c \"$(curl h)\""],
 )  # fmt: skip
 def test_a_shell_is_fed_by_what_makes_up_its_program(command: str) -> None:
