@@ -8,7 +8,7 @@ harmless commands does not push out the one that matters:
     recent  (ring of 16)      c  C  c  c  c  c
     notable (ring of 8)             C
 
-A cause is named for a reason; the strongest reason is named first: it is the evidence itself, it names the far side, it did
+A command that was run several times is named once. A cause is named for a reason; the strongest reason is named first: it is the evidence itself, it names the far side, it did
 something of the same story, it did something suspicious, it came just before.
 """
 
@@ -88,7 +88,7 @@ def causes(
     places    hashes of the far side of the evidence
     itself    the number of the command that is the evidence, or None
     """
-    ranked: dict[tuple[int, int], tuple[int, float, int, str]] = {}
+    ranked: dict[str, tuple[int, float, int, int, str]] = {}
     for ring in ("recent", "notable"):
         for when, kept in zip(state[f"{ring}_ts"].tolist(), state[ring].tolist(), strict=True):
             number = kept - 1
@@ -108,6 +108,7 @@ def causes(
                 rank, reason = 1, "it came just before"
             else:
                 rank, reason = 0, "it came while this went on"
-            ranked[when, number] = (rank, weight, when, reason)
-    best = sorted(ranked.items(), key=lambda item: (item[1][:3], item[0][1]), reverse=True)[:NAMED]
-    return [Cause(when, number, reason) for (when, number), (_, _, _, reason) in best]
+            text = commands.texts[number]
+            ranked[text] = max(ranked.get(text, (-1, 0.0, 0, 0, "")), (rank, weight, when, number, reason), key=lambda r: r[:3])
+    best = sorted(ranked.items(), key=lambda item: (item[1][:3], item[0]), reverse=True)[:NAMED]
+    return [Cause(when, number, reason) for _, (_, _, when, number, reason) in best]
