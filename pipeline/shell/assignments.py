@@ -12,11 +12,10 @@ from pipeline.shell.context import SILENT, Context
 from pipeline.shell.scope import Scope
 from pipeline.shell.tree import Source
 from pipeline.shell.values import Field, Text, join_via
+from pipeline.shell.walker import Walker
 
 if TYPE_CHECKING:
     from tree_sitter import Node
-
-    from pipeline.shell.walk import Walk
 
 __all__ = ["assign", "assign_numbers", "assignment", "declaration", "number_of"]
 
@@ -27,7 +26,7 @@ _SPECIAL_VARIABLES = frozenset(
 """Variables that change what the shell itself does; to set one is a call without words."""
 
 
-def assignment(walk: Walk, node: Node, source: Source, scope: Scope, context: Context) -> Text | None:
+def assignment(walk: Walker, node: Node, source: Source, scope: Scope, context: Context) -> Text | None:
     """``NAME=value`` as a statement."""
     pairs = [pair for child in _assignments(node) for pair in assign(walk, child, source, scope, context)]
     kept = tuple(pair for pair in pairs if pair[0] in _SPECIAL_VARIABLES)
@@ -37,7 +36,7 @@ def assignment(walk: Walk, node: Node, source: Source, scope: Scope, context: Co
 
 
 def assign(
-    walk: Walk, node: Node, source: Source, scope: Scope, context: Context, *, keep: bool = True
+    walk: Walker, node: Node, source: Source, scope: Scope, context: Context, *, keep: bool = True
 ) -> list[tuple[str, str]]:
     """Set one variable; its name and value."""
     if not node.named_children:
@@ -62,7 +61,7 @@ def assign(
     return [(name, field.text)]
 
 
-def remember(walk: Walk, name: str, field: Field, append: bool, scope: Scope) -> None:
+def remember(walk: Walker, name: str, field: Field, append: bool, scope: Scope) -> None:
     """Set a variable, or add to it."""
     if not field.known:
         scope.set(name, None)
@@ -73,7 +72,7 @@ def remember(walk: Walk, name: str, field: Field, append: bool, scope: Scope) ->
     scope.set(name, Text(joined, via) if walk.budget.expand(len(joined)) else None)
 
 
-def declaration(walk: Walk, node: Node, source: Source, scope: Scope, context: Context) -> Text | None:
+def declaration(walk: Walker, node: Node, source: Source, scope: Scope, context: Context) -> Text | None:
     """``export``, ``declare``, ``local``, ``readonly``, ``typeset``, ``unset``."""
     name = source.of(node.children[0])
     argv = [name]
@@ -94,7 +93,7 @@ def declaration(walk: Walk, node: Node, source: Source, scope: Scope, context: C
     return SILENT
 
 
-def assign_numbers(walk: Walk, text: str, scope: Scope) -> None:
+def assign_numbers(walk: Walker, text: str, scope: Scope) -> None:
     """``i=1``, ``i++`` and the like: a value where it is known."""
     for part in text.split(",")[:8]:
         match = re.fullmatch(r"\s*([A-Za-z_]\w*)\s*(=|\+=|-=|\+\+|--)\s*([^=].*)?", part)
@@ -105,7 +104,7 @@ def assign_numbers(walk: Walk, text: str, scope: Scope) -> None:
             scope.set(name, Text(str(value)) if value is not None else None)
 
 
-def number_of(walk: Walk, scope: Scope) -> Callable[[str], str | None]:
+def number_of(walk: Walker, scope: Scope) -> Callable[[str], str | None]:
     """The text of a variable, for arithmetic."""
 
     def variable(name: str) -> str | None:

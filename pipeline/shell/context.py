@@ -31,7 +31,8 @@ class Context(NamedTuple):
     redirects: tuple[Redirect, ...] = ()
     loop: int = 0
     items: tuple[str, ...] = ()
-    count: int = 0
+    times: int = 0
+    """How often it runs by the loops around it, by those that are known."""
     background: bool = False
     remote: bool = False
     depth: int = 0
@@ -40,8 +41,8 @@ class Context(NamedTuple):
 
 
 def looped(context: Context, items: tuple[str, ...], count: int) -> Context:
-    total = max(context.count, 1) * count if count else context.count
-    return context._replace(loop=context.loop + 1, items=items or context.items, count=total)
+    total = max(context.times, 1) * count if count else context.times
+    return context._replace(loop=context.loop + 1, items=items or context.items, times=total)
 
 
 def together(out: Sequence[Text | None]) -> Text | None:

@@ -13,11 +13,10 @@ from pipeline.shell.context import SILENT, Context, looped, together
 from pipeline.shell.scope import Scope
 from pipeline.shell.tree import Source
 from pipeline.shell.values import Field, Text
+from pipeline.shell.walker import Walker
 
 if TYPE_CHECKING:
     from tree_sitter import Node
-
-    from pipeline.shell.walk import Walk
 
 __all__ = ["counting_loop", "for_loop", "while_loop"]
 
@@ -26,7 +25,7 @@ _COUNTING = re.compile(
 )
 
 
-def for_loop(walk: Walk, node: Node, source: Source, scope: Scope, context: Context) -> Text | None:
+def for_loop(walk: Walker, node: Node, source: Source, scope: Scope, context: Context) -> Text | None:
     """``for name in words``."""
     name = ""
     fields: list[Field] = []
@@ -50,7 +49,7 @@ def for_loop(walk: Walk, node: Node, source: Source, scope: Scope, context: Cont
     return rounds(walk, name, fields if static else [], count if static else 0, body, source, scope, context)
 
 
-def counting_loop(walk: Walk, node: Node, source: Source, scope: Scope, context: Context) -> Text | None:
+def counting_loop(walk: Walker, node: Node, source: Source, scope: Scope, context: Context) -> Text | None:
     """``for ((i = 0; i < n; i++))``."""
     inside_head(walk, node, source, scope)
     written = source.of(node)
@@ -61,9 +60,10 @@ def counting_loop(walk: Walk, node: Node, source: Source, scope: Scope, context:
     return rounds(walk, name, items, len(values), body, source, scope, context)
 
 
-def while_loop(walk: Walk, node: Node, source: Source, scope: Scope, context: Context) -> Text | None:
+def while_loop(walk: Walker, node: Node, source: Source, scope: Scope, context: Context) -> Text | None:
     """``while`` and ``until``: rounds are not counted, unless lines that are known are read."""
-    count, items = 0, ()
+    count = 0
+    items: tuple[str, ...]
     written = source.of(node)
     if context.stdin is not None and written[:80].split()[1:2] in (["read"], ["IFS="], ["IFS=,"]):
         lines = context.stdin.text.splitlines()
@@ -78,7 +78,7 @@ def while_loop(walk: Walk, node: Node, source: Source, scope: Scope, context: Co
 
 
 def rounds(
-    walk: Walk,
+    walk: Walker,
     name: str,
     items: list[Field],
     count: int,
@@ -111,7 +111,7 @@ def rounds(
     return together(out) if depends and len(items) == len(out) == count else None
 
 
-def keep_new(walk: Walk, start: int, mark: int) -> None:
+def keep_new(walk: Walker, start: int, mark: int) -> None:
     """Drop the calls of a later round whose names the rounds before have shown."""
     names = {call.name for call in walk.calls[start:mark]}
     kept: dict[int, int] = {}
@@ -124,14 +124,14 @@ def keep_new(walk: Walk, start: int, mark: int) -> None:
     walk.calls[mark:] = found
 
 
-def inside_head(walk: Walk, node: Node, source: Source, scope: Scope) -> None:
+def inside_head(walk: Walker, node: Node, source: Source, scope: Scope) -> None:
     """Run the substitutions in the head of a C-style loop."""
     for child in node.named_children:
         if child.type not in ("do_group", "compound_statement"):
             walk.inside(child, source, scope)
 
 
-def counted(walk: Walk, first: str, test: str, step: str, scope: Scope) -> tuple[str, range]:
+def counted(walk: Walker, first: str, test: str, step: str, scope: Scope) -> tuple[str, range]:
     """The values of the variable of a counting loop."""
     start = re.fullmatch(r"\s*([A-Za-z_]\w*)\s*=\s*(.+?)\s*", first)
     bound = re.fullmatch(r"\s*\$?([A-Za-z_]\w*)\s*(<=|>=|<|>|!=)\s*(.+?)\s*", test)
@@ -147,7 +147,7 @@ def counted(walk: Walk, first: str, test: str, step: str, scope: Scope) -> tuple
     return start.group(1), range(low, high, by)
 
 
-def counted_while(walk: Walk, written: str, scope: Scope) -> range:
+def counted_while(walk: Walker, written: str, scope: Scope) -> range:
     """The values of the variable that ``while [ $i -le n ]`` counts, where its body adds to it once."""
     head = _COUNTING.match(written)
     if head is None:

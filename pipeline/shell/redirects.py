@@ -14,11 +14,10 @@ from pipeline.shell.quoting import outline
 from pipeline.shell.scope import Scope
 from pipeline.shell.tree import Source, parse
 from pipeline.shell.values import Text
+from pipeline.shell.walker import Walker
 
 if TYPE_CHECKING:
     from tree_sitter import Node
-
-    from pipeline.shell.walk import Walk
 
 __all__ = ["Redirection", "redirection"]
 
@@ -36,7 +35,7 @@ class Redirection:
     feeder: int | None = None
 
 
-def redirection(walk: Walk, nodes: Sequence[Node], source: Source, scope: Scope, context: Context) -> Redirection:
+def redirection(walk: Walker, nodes: Sequence[Node], source: Source, scope: Scope, context: Context) -> Redirection:
     """Read redirects."""
     found = Redirection([], [])
     numbers = {
@@ -50,7 +49,13 @@ def redirection(walk: Walk, nodes: Sequence[Node], source: Source, scope: Scope,
 
 
 def redirect(
-    walk: Walk, node: Node, numbers: dict[int, str], source: Source, scope: Scope, context: Context, found: Redirection
+    walk: Walker,
+    node: Node,
+    numbers: dict[int, str],
+    source: Source,
+    scope: Scope,
+    context: Context,
+    found: Redirection,
 ) -> None:
     """Read one redirect."""
     children = node.children
@@ -93,7 +98,7 @@ def redirect(
     found.redirects.append(Redirect(op, fd, target))
 
 
-def heredoc(walk: Walk, node: Node, source: Source, scope: Scope, context: Context, found: Redirection) -> None:
+def heredoc(walk: Walker, node: Node, source: Source, scope: Scope, context: Context, found: Redirection) -> None:
     """A here-document that was left in the text."""
     start = next((source.of(child) for child in node.named_children if child.type == "heredoc_start"), "")
     body = next((source.of(child) for child in node.named_children if child.type == "heredoc_body"), "")
@@ -105,7 +110,7 @@ def heredoc(walk: Walk, node: Node, source: Source, scope: Scope, context: Conte
             walk.statement(child, source, scope, context)
 
 
-def document_text(walk: Walk, text: str, quoted: bool, scope: Scope, context: Context) -> Text | None:
+def document_text(walk: Walker, text: str, quoted: bool, scope: Scope, context: Context) -> Text | None:
     """The text of a here-document, expanded unless its delimiter is quoted."""
     if quoted or not re.search(r"[$`\\]", text):
         return Text(text)

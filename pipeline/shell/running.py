@@ -19,12 +19,11 @@ from pipeline.shell.redirects import Redirection
 from pipeline.shell.scope import Function, Scope
 from pipeline.shell.tree import Source
 from pipeline.shell.values import Field, Text, join_via
+from pipeline.shell.walker import Walker
 from pipeline.shell.wrappers import TRANSPARENT, Inner, inner_of
 
 if TYPE_CHECKING:
     from tree_sitter import Node
-
-    from pipeline.shell.walk import Walk
 
 __all__ = ["call_function", "command", "run", "with_redirects"]
 
@@ -37,7 +36,7 @@ _LOUD_VIA = frozenset(["variable", "command substitution", "quotes", "ifs", "ans
 
 
 def command(
-    walk: Walk, node: Node, source: Source, scope: Scope, context: Context, behind: Sequence[Node] = ()
+    walk: Walker, node: Node, source: Source, scope: Scope, context: Context, behind: Sequence[Node] = ()
 ) -> Text | None:
     """A simple command."""
     env: list[tuple[str, str]] = []
@@ -75,7 +74,7 @@ def command(
 
 
 def with_redirects(
-    walk: Walk, bodies: list[Node], nodes: list[Node], source: Source, scope: Scope, context: Context
+    walk: Walker, bodies: list[Node], nodes: list[Node], source: Source, scope: Scope, context: Context
 ) -> Text | None:
     """Walk statements with the redirects of `nodes`."""
     if len(bodies) == 1 and bodies[0].type == "command":
@@ -93,7 +92,7 @@ def with_redirects(
 
 
 def run(
-    walk: Walk,
+    walk: Walker,
     fields: list[Field],
     env: tuple[tuple[str, str], ...],
     found: Redirection,
@@ -129,7 +128,7 @@ def run(
     return write(walk, found.redirects, out, scope, context)
 
 
-def write(walk: Walk, redirects: Sequence[Redirect], out: Text | None, scope: Scope, context: Context) -> Text | None:
+def write(walk: Walker, redirects: Sequence[Redirect], out: Text | None, scope: Scope, context: Context) -> Text | None:
     """Let the files be written that standard output goes to; what is left of the output."""
     for redirect in redirects:
         if redirect.fd in (None, 1) and redirect.op in (">", ">>", ">|", "&>", "&>>", ">&"):
@@ -143,13 +142,13 @@ def write(walk: Walk, redirects: Sequence[Redirect], out: Text | None, scope: Sc
     return out
 
 
-def later(walk: Walk, path: str, text: Text, scope: Scope, context: Context) -> None:
+def later(walk: Walker, path: str, text: Text, scope: Scope, context: Context) -> None:
     """Walk what a file written here will run."""
     for program in deferred(path, text):
         run_program(walk, program, scope, context._replace(stdin=None, feed=None, redirects=()))
 
 
-def name_of(walk: Walk, fields: list[Field], scope: Scope) -> tuple[str, tuple[str, ...]]:
+def name_of(walk: Walker, fields: list[Field], scope: Scope) -> tuple[str, tuple[str, ...]]:
     """The name of the program, and what was looked through to know it."""
     first = fields[0]
     text = first.text if first.known else first.bare
@@ -168,7 +167,7 @@ def name_of(walk: Walk, fields: list[Field], scope: Scope) -> tuple[str, tuple[s
     return (lower if lower.endswith((".exe", ".bat", ".cmd", ".com")) else name), via
 
 
-def feeder_of(walk: Walk, name: str, fields: list[Field]) -> int | None:
+def feeder_of(walk: Walker, name: str, fields: list[Field]) -> int | None:
     """The call that feeds a program text or a file substituted among the words."""
     if name not in _PROGRAM_TAKERS and not programs_of(name, [Field(name), Field("-c"), Field("x")], None, Scope()):
         return next((field.feeder for field in fields if field.feeder is not None and field.text[:2] == "<("), None)
@@ -176,7 +175,7 @@ def feeder_of(walk: Walk, name: str, fields: list[Field]) -> int | None:
 
 
 def looked_through(
-    walk: Walk, name: str, fields: list[Field], stdin: Text | None, scope: Scope, context: Context
+    walk: Walker, name: str, fields: list[Field], stdin: Text | None, scope: Scope, context: Context
 ) -> Text | None:
     """Walk what is inside a command: a function, an alias, another command, a program."""
     deeper = context._replace(depth=context.depth + 1)
@@ -191,7 +190,7 @@ def looked_through(
         out = walk.text(text, scope, deeper._replace(via=join_via(deeper.via, ("alias",), value.via)))
         scope.aliases[name] = value
         return out
-    out: Text | None = None
+    out = None
     for found in inner_of(name, fields, stdin.text if stdin is not None else None, context.lines):
         out = run_inner(walk, found, scope, deeper)
     if name not in TRANSPARENT:
@@ -202,7 +201,7 @@ def looked_through(
 
 
 def call_function(
-    walk: Walk, name: str, function: Function, arguments: tuple[str, ...] | None, scope: Scope, context: Context
+    walk: Walker, name: str, function: Function, arguments: tuple[str, ...] | None, scope: Scope, context: Context
 ) -> Text | None:
     """Run the body of a function."""
     scope.called.add(name)
@@ -217,15 +216,15 @@ def call_function(
     return out
 
 
-def run_inner(walk: Walk, found: Inner, scope: Scope, context: Context) -> Text | None:
+def run_inner(walk: Walker, found: Inner, scope: Scope, context: Context) -> Text | None:
     """Walk a command inside a command."""
     inner = context._replace(via=join_via(context.via, (found.via,)), remote=context.remote or found.remote)
     if found.loop:
-        inner = looped(inner, found.items[: walk.budget.limits.items], found.count)
+        inner = looped(inner, found.items[: walk.budget.limits.items], found.times)
     return run(walk, found.argv, found.env, Redirection([], []), scope, inner)
 
 
-def run_program(walk: Walk, program: Program, scope: Scope, context: Context) -> Text | None:
+def run_program(walk: Walker, program: Program, scope: Scope, context: Context) -> Text | None:
     """Walk a program inside a command."""
     via = join_via(context.via, program.text.via, (program.via,))
     inner = context._replace(via=via, remote=context.remote or program.remote, depth=context.depth + 1)
@@ -249,7 +248,7 @@ def run_program(walk: Walk, program: Program, scope: Scope, context: Context) ->
     return walk.text(program.text.text, below, inner)
 
 
-def foreign(walk: Walk, program: Program, scope: Scope, context: Context) -> None:
+def foreign(walk: Walker, program: Program, scope: Scope, context: Context) -> None:
     """Walk the commands that a program in another language starts."""
     if program.language != "awk" and len(walk.code) < 32:
         walk.code.append((program.language, program.text.text))
@@ -263,7 +262,7 @@ def foreign(walk: Walk, program: Program, scope: Scope, context: Context) -> Non
             start(walk, foreign.words, foreign.text, scope, context)
 
 
-def start(walk: Walk, words: tuple[str, ...], text: str, scope: Scope, context: Context) -> None:
+def start(walk: Walker, words: tuple[str, ...], text: str, scope: Scope, context: Context) -> None:
     """Walk one command that a program starts, in a shell of its own."""
     if words:
         fields = [Field(word, "$" not in word and word != "?", word, word) for word in words]

@@ -11,11 +11,10 @@ from pipeline.shell.context import REDIRECTS, SILENT, WORD_TYPES, Context, toget
 from pipeline.shell.scope import Function, Scope
 from pipeline.shell.tree import Source
 from pipeline.shell.values import Text, join_via
+from pipeline.shell.walker import Walker
 
 if TYPE_CHECKING:
     from tree_sitter import Node
-
-    from pipeline.shell.walk import Walk
 
 __all__ = [
     "branches",
@@ -32,7 +31,7 @@ __all__ = [
 ]
 
 
-def redirected(walk: Walk, node: Node, source: Source, scope: Scope, context: Context) -> Text | None:
+def redirected(walk: Walker, node: Node, source: Source, scope: Scope, context: Context) -> Text | None:
     """A statement with redirects behind it."""
     bodies = [child for child in node.named_children if child.type not in REDIRECTS]
     nodes = [child for child in node.named_children if child.type in REDIRECTS]
@@ -41,7 +40,7 @@ def redirected(walk: Walk, node: Node, source: Source, scope: Scope, context: Co
     return running.with_redirects(walk, bodies, nodes, source, scope, context)
 
 
-def chain(walk: Walk, node: Node, source: Source, scope: Scope, context: Context) -> Text | None:
+def chain(walk: Walker, node: Node, source: Source, scope: Scope, context: Context) -> Text | None:
     """``a && b | c || d``: read flat from left to right, since the grammar nests these in more than one way.
 
     It also hangs the redirect of ``a && b > f`` on the whole; the shell means b.
@@ -76,7 +75,7 @@ def chain(walk: Walk, node: Node, source: Source, scope: Scope, context: Context
 
 
 def stages(
-    walk: Walk, stages: Sequence[Callable[[Scope, Context], Text | None]], scope: Scope, context: Context
+    walk: Walker, stages: Sequence[Callable[[Scope, Context], Text | None]], scope: Scope, context: Context
 ) -> Text | None:
     """What a stage prints is what the next one reads."""
     inner, out = context, context.stdin
@@ -89,7 +88,7 @@ def stages(
     return out
 
 
-def lines(walk: Walk, index: int | None, out: Text | None) -> int:
+def lines(walk: Walker, index: int | None, out: Text | None) -> int:
     """How many lines the last call printed, if it is a seq that prints more than are kept."""
     if index is None or out is None or walk.calls[index].name != "seq":
         return 0
@@ -97,12 +96,12 @@ def lines(walk: Walk, index: int | None, out: Text | None) -> int:
     return len(numbers) if numbers is not None else 0
 
 
-def subshell(walk: Walk, node: Node, source: Source, scope: Scope, context: Context) -> Text | None:
+def subshell(walk: Walker, node: Node, source: Source, scope: Scope, context: Context) -> Text | None:
     """``( .. )``."""
     return walk.sequence(node, source, scope.child(), context._replace(via=join_via(context.via, ("subshell",))))
 
 
-def compound(walk: Walk, node: Node, source: Source, scope: Scope, context: Context) -> Text | None:
+def compound(walk: Walker, node: Node, source: Source, scope: Scope, context: Context) -> Text | None:
     """``{ .. }`` or ``(( .. ))``."""
     if node.children and node.children[0].type == "((":
         walk.inside(node, source, scope)
@@ -111,7 +110,7 @@ def compound(walk: Walk, node: Node, source: Source, scope: Scope, context: Cont
     return walk.sequence(node, source, scope, context)
 
 
-def branches(walk: Walk, node: Node, source: Source, scope: Scope, context: Context) -> Text | None:
+def branches(walk: Walker, node: Node, source: Source, scope: Scope, context: Context) -> Text | None:
     """``if`` and ``case``: every branch; what they print is not known."""
     words = walk.words(source, scope)
     for child in node.named_children:
@@ -123,12 +122,12 @@ def branches(walk: Walk, node: Node, source: Source, scope: Scope, context: Cont
     return None
 
 
-def negated(walk: Walk, node: Node, source: Source, scope: Scope, context: Context) -> Text | None:
+def negated(walk: Walker, node: Node, source: Source, scope: Scope, context: Context) -> Text | None:
     """``! command``."""
     return together([walk.statement(child, source, scope, context) for child in node.named_children])
 
 
-def definition(walk: Walk, node: Node, source: Source, scope: Scope, context: Context) -> Text | None:
+def definition(walk: Walker, node: Node, source: Source, scope: Scope, context: Context) -> Text | None:
     """A definition: kept until it is called."""
     name = next((source.of(child) for child in node.named_children if child.type == "word"), "")
     bodies = [child for child in node.named_children if child.type != "word" and child.type not in REDIRECTS]
@@ -138,13 +137,13 @@ def definition(walk: Walk, node: Node, source: Source, scope: Scope, context: Co
     return SILENT
 
 
-def test_command(walk: Walk, node: Node, source: Source, scope: Scope, context: Context) -> Text | None:
+def test_command(walk: Walker, node: Node, source: Source, scope: Scope, context: Context) -> Text | None:
     """``[ .. ]`` and ``[[ .. ]]``."""
     walk.inside(node, source, scope)
     return SILENT
 
 
-def unplaced(walk: Walk, node: Node, source: Source, scope: Scope, context: Context) -> Text | None:
+def unplaced(walk: Walker, node: Node, source: Source, scope: Scope, context: Context) -> Text | None:
     """What the parser could not place: statements in it are walked, loose words make commands."""
     loose: list[Node] = []
     inner = context._replace(depth=context.depth + 1)
@@ -169,7 +168,7 @@ def unplaced(walk: Walk, node: Node, source: Source, scope: Scope, context: Cont
     return None
 
 
-def loose_words(walk: Walk, nodes: list[Node], source: Source, scope: Scope, context: Context) -> None:
+def loose_words(walk: Walker, nodes: list[Node], source: Source, scope: Scope, context: Context) -> None:
     """Words without a command around them, taken as one."""
     words = walk.words(source, scope)
     fields = [field for node in nodes if node.type not in REDIRECTS for field in words.fields(node)[0]]

@@ -30,7 +30,8 @@ from pipeline.shell.redirects import Redirection
 from pipeline.shell.scope import Scope
 from pipeline.shell.tree import Source, parse
 from pipeline.shell.values import Text, join_via
-from pipeline.shell.words import Runner, Words
+from pipeline.shell.walker import Walker
+from pipeline.shell.words import Words
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 __all__ = ["Walk"]
 
 
-class Walk(Runner):
+class Walk(Walker):
     """Reads one command line; see `calls`, `code`, `errors` and `budget.spent` when `text` has returned."""
 
     def __init__(self, limits: Limits, *, prefilter: bool = True) -> None:

@@ -11,6 +11,7 @@ Source for the order of expansions: Bash Reference Manual, 3.5.
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from pipeline.shell.limits import Budget
     from pipeline.shell.tree import Source
 
-__all__ = ["Piece", "Words", "fields_of", "one_field"]
+__all__ = ["Piece", "Runner", "Words", "fields_of", "one_field"]
 
 PLAIN, QUOTED, SPLIT, BREAK = range(4)
 
@@ -64,12 +65,12 @@ class Piece(NamedTuple):
     program: str = ""
 
 
-class Runner:
+class Runner(ABC):
     """What `Words` needs of the walk: running a substitution."""
 
+    @abstractmethod
     def substitute(self, node: Node, source: Source, scope: Scope) -> tuple[Text | None, int | None]:
         """What a ``$(..)`` or ``<(..)`` prints, where known, and its last call."""
-        raise NotImplementedError
 
 
 class Words:
@@ -341,6 +342,7 @@ def fields_of(pieces: list[Piece], separators: str, budget: Budget) -> tuple[lis
     if len(pieces) == 1 and pieces[0].kind == QUOTED:
         return [_field(pieces, budget)], 1
     words, count = _braced(pieces, budget)
+    budget.step(len(words) // 4)
     if count > len(words):
         budget.spent = True
     if len(words) == 1 and not any(piece.kind >= SPLIT for piece in words[0]):

@@ -89,7 +89,7 @@ WORDS = st.sampled_from(
 )
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(st.lists(WORDS, min_size=1, max_size=10), st.sampled_from([" ", "  ", "\t"]))
 def test_same_as_the_parser(words: list[str], between: str) -> None:
     command = between.join(words)
