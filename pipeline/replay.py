@@ -62,6 +62,7 @@ def run(
     if declared is not None and declared.sources:
         raise InputError(f"expected registry entries in {registry}, got events")
     warming.warm(progress)
+    walked = time.monotonic()
     with ExitStack() as stack:
         walk = Walk(found, config, open_sinks(sinks, replace, stack))
         shown = Progress(progress, total_bytes(found.sources))
@@ -75,7 +76,6 @@ def run(
         shown.close()
         riskiest, levels, agents = walk.finals()
         account = walk.account()
-        seconds = time.monotonic() - began
         summary: dict[str, Any] = {
             "version": pipeline.__version__,
             "inputs": [source.name for source in found.sources],
@@ -86,9 +86,9 @@ def run(
             "levels": levels,
             "riskiest": riskiest,
             "rejected_by_reason": dict(walk.reasons.most_common()),
-            "seconds": seconds,
+            "seconds": time.monotonic() - began,
             "cpu_seconds": time.process_time() - cpu_began,
-            "events_per_second": account["read"] / seconds,
+            "events_per_second": account["read"] / (time.monotonic() - walked),
             "config_digest": config.digest(),
         }
         for sink in walk.sinks:
@@ -111,7 +111,6 @@ class Walk:
         self.last_ts: float | None = None
         shares = Shares(config.reading)
         self.readers = [Reader(source, shares) for source in found.sources]
-        self.peaks: dict[str, dict[str, Any]] = {}
 
     def declare(self, found: inputs.Found) -> None:
         """Take in what files of registry entries hold."""
@@ -154,9 +153,6 @@ class Walk:
                 self.first_ts = first if self.first_ts is None else min(first, self.first_ts)
                 self.last_ts = last if self.last_ts is None else max(last, self.last_ts)
         outcome = self.scorer.process(batch)
-        for score in outcome.scores:
-            if score["score"] > self.peaks.get(score["agent"], score)["score"] or score["agent"] not in self.peaks:
-                self.peaks[score["agent"]] = score
         self.write("scores", outcome.scores)
         self.write(
             "evidence", [{**record, "source": self.found.names[record["source"]]} for record in outcome.evidence]
@@ -184,10 +180,6 @@ class Walk:
             for record in chunk:
                 for level in LEVELS:
                     levels[str(level)] += record["peak"]["score"] >= level
-                if "terms" not in record["peak"]:
-                    written = self.peaks.get(record["agent"], record)
-                    highest = written if written["score"] > record["score"] else record
-                    record["peak"] = {key: highest[key] for key in ("score", "ts", "terms")}
             agents += len(chunk)
             riskiest = heapq.nsmallest(RISKIEST, [*riskiest, *chunk], key=lambda r: (-r["peak"]["score"], r["agent"]))
             self.write("agents", chunk)

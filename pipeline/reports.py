@@ -54,7 +54,7 @@ def show_summary(summary: Mapping[str, Any], console: Console, folder: Path | No
         console.file.write(printable(drawn, console.encoding) + "\n")
     else:
         console.print("No agent's score rose.")
-    levels, seconds = summary["levels"], summary["seconds"]
+    levels = summary["levels"]
     console.print()
     console.print(
         f"{summary['agents']:,} agents; scores that ever reached 50: {levels['50']:,}, 70: {levels['70']:,}, "
@@ -63,7 +63,7 @@ def show_summary(summary: Mapping[str, Any], console: Console, folder: Path | No
     console.print(account_line(summary["account"]))
     for reason, count in list(summary["rejected_by_reason"].items())[:REASONS]:
         console.print(wrapped(f"{count:,} x {neutral(reason)}", 2))
-    console.print(f"{summary['events_per_second']:,.0f} events/s over {span(seconds)}")
+    console.print(f"{summary['events_per_second']:,.0f} events/s, {span(summary['seconds'])} in all")
     if folder is not None and risen:
         console.print(Text(f"Look further: agentrisk explain {folder} {neutral(risen[0]['agent'])}"), soft_wrap=True)
 

@@ -113,7 +113,8 @@ def state(detectors: int) -> np.dtype[Any]:
         ("key", "i8", (detectors,)), ("begun", "i8", (detectors,)), ("ended", "i8", (detectors,)),
         ("proofs", "i8", (detectors,)), ("proof_ts", "i8", (detectors,)), ("told", "i8", (detectors,)),
         ("named", "u8", (2, PLACES)), ("named_key", "i8", (2, PLACES)),
-        ("score", "f8"), ("peak", "f8"), ("peak_ts", "i8"), ("run", "i8"), ("episode", "i8"),
+        ("score", "f8"), ("peak", "f8"), ("peak_ts", "i8"), ("peak_terms", "f8", (detectors + 2,)),
+        ("run", "i8"), ("episode", "i8"),
         ("known", "i1"),
     ])
 
@@ -354,6 +355,8 @@ def fold(
         if score > state[a]["peak"]:
             state[a]["peak"] = score
             state[a]["peak_ts"] = state[a]["now"]
+            for t in range(detectors + 2):
+                state[a]["peak_terms"][t] = terms[t]
         if first_row or abs(score - state[a]["score"]) >= settings["score_step"] or level_of(score) != level_of(
             state[a]["score"]
         ):

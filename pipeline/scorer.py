@@ -180,7 +180,10 @@ class Scorer:
             logit = weigh_one(self.risks, a, self.panel, self.many, self.hushed, live, terms)
             out = self._score(a, int(state["now"]) - 1, 100.0 / (1.0 + float(np.exp(-logit))), logit, terms, state["last"],
                               int(state["run"]) - 1, int(state["episode"]) - 1)
-            out["peak"] = {"score": float(state["peak"]), "ts": records.seconds(int(state["peak_ts"]) - 1)}
+            out["peak"] = {key: out[key] for key in ("score", "ts", "terms")}
+            if state["peak"] >= out["score"]:
+                out["peak"] = {"score": float(state["peak"]), "ts": records.seconds(int(state["peak_ts"]) - 1),
+                               "terms": self._spoken(state["peak_terms"])}
             yield out
 
     def _seat(self, name: str, part: ModuleType) -> Seat:
@@ -371,9 +374,8 @@ class Scorer:
     def _score(
         self, a: int, now: int, score: float, logit: float, terms: NDArray[np.float64], last: Any, run: int, episode: int
     ) -> dict[str, Any]:
-        names = [*(seat.name for seat in self.seats), "agreement", "silence"]
         agent = self.agents.name(a)
-        spoken = {name: float(t) for name, t in zip(names, terms, strict=True) if t != 0.0}
+        spoken = self._spoken(terms)
         out: dict[str, Any] = {
             "agent": agent, "ts": records.seconds(now), "score": score, "level": risk.level_of(score), "logit": logit,
             "prior": self.tuning.risk.prior, "terms": spoken,
@@ -381,6 +383,11 @@ class Scorer:
             "seen": {KINDS[k]: records.seconds(int(last[k]) - 1) for k in range(len(KINDS)) if last[k]},
         }
         return out | self._lineage(agent, run, episode)
+
+    def _spoken(self, terms: NDArray[np.float64]) -> dict[str, float]:
+        """The terms that are not 0, by their names."""
+        names = [*(seat.name for seat in self.seats), "agreement", "silence"]
+        return {name: float(t) for name, t in zip(names, terms, strict=True) if t != 0.0}
 
     def _lineage(self, agent: str, run: int, episode: int) -> dict[str, str]:
         """The training run and the episode, where they are known: said by an event, else by the registry."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +87,10 @@ def test_the_one_that_scans_is_riskiest_and_its_terms_sum_to_its_score(result: P
     assert riskiest[0]["peak"]["score"] > 90
     for record in [*riskiest, *lines(result / "scores.ndjson")]:
         assert record["prior"] + sum(record["terms"].values()) == pytest.approx(record["logit"], abs=1e-9)
+    for record in riskiest:
+        logit = record["prior"] + sum(record["peak"]["terms"].values())
+        assert record["peak"]["score"] == pytest.approx(100 / (1 + math.exp(-logit)))
+        assert record["peak"]["score"] >= record["score"]
 
 
 def test_evidence_names_the_command_that_did_it(result: Path) -> None:
