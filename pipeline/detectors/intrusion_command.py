@@ -1,4 +1,4 @@
-"""Commands of somebody who breaks in and stays: fetch and run, reverse shells, planted keys, persistence, credentials."""
+"""Commands of somebody who breaks in and stays: fetch and run, shells given away, keys, persistence, credentials."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Settings(kernel.FactSettings, frozen=True):
     chain_weak: int = TABLE.bits("fetch_named")
     chain_then: int = TABLE.bits("executable")
     chain_last: int = TABLE.bits("run", "run_scratch", "fetch_run")
-    chain_two: float = 2.2
+    chain_two: float = 2.4
     chain_three: float = 2.6
 
 

@@ -19,8 +19,8 @@ from pipeline.shell.writes import writes
 
 TITLE = "miner started by a command"
 LOOKS_FOR = (
-    "Commands that start a coin miner, whatever it is called: known programs and images, pool URLs, a pool with a wallet, "
-    "mining options, a miner's configuration; weaker: fetching and preparing one."
+    "Commands that start a coin miner, whatever it is called: known programs and images, pool URLs, a pool with a "
+    "wallet, mining options, a miner's configuration; weaker: fetching and preparing one."
 )
 KIND = 2
 STORY = "mining"
@@ -202,10 +202,10 @@ def _asked_only(call: Call) -> bool:
 def _program(notes: Notes, call: Call) -> None:
     argv = call.argv
     name = call.name
-    if named(name) and not (_AMBIGUOUS.fullmatch(name) and len(argv) < 3):
-        if not _asked_only(call):
-            pool = next((w for w in argv[1:] if _ENDPOINT.fullmatch(w)), "")
-            notes.add("start", words=f"starts the miner {plain(name)}" + (f" for {plain(pool)}" if pool else ""))
+    bare = len(argv) < 3 and _AMBIGUOUS.fullmatch(name) is not None
+    if named(name) and not bare and not _asked_only(call):
+        pool = next((w for w in argv[1:] if _ENDPOINT.fullmatch(w)), "")
+        notes.add("start", words=f"starts the miner {plain(name)}" + (f" for {plain(pool)}" if pool else ""))
     if len(argv) > 2:
         _form(notes, name, argv)
 

@@ -47,14 +47,14 @@ def fetch(call: Call) -> list[Fetch]:
         options = parse(argv, "OPoUTtQiaBD", _WGET_LONG)
         kept = options.first("O", "output-document") if call.name != "fetch" else options.first("o")
         folder = options.first("P", "directory-prefix")
-        return _from_urls(call.name, options, kept, folder, call.name != "GET")
+        return _from_urls(call, options, kept, folder, call.name != "GET")
     if call.name == "curl":
         options = parse(argv, "oXHdFuAemxbcTrwKEhCyYzt", _CURL_LONG)
         if options.has("T", "upload-file"):
             return []
         saved = options.has("O", "remote-name") or options.has("J")
         options.operands.extend(options.all("url"))
-        return _from_urls("curl", options, options.first("o", "output"), "", saved)
+        return _from_urls(call, options, options.first("o", "output"), "", saved)
     if call.name == "ftpget":
         options = parse(argv, "upP")
         if len(options.operands) < 2:
@@ -65,18 +65,18 @@ def fetch(call: Call) -> list[Fetch]:
     return []
 
 
-def _from_urls(tool: str, options: Options, kept: str, folder: str, saves: bool) -> list[Fetch]:
+def _from_urls(call: Call, options: Options, kept: str, folder: str, saves: bool) -> list[Fetch]:
     found: list[Fetch] = []
     for operand in options.operands:
         source = url(operand)
         if source is None:
             continue
         name = kept or (base(source.path) or "index.html" if saves else "")
-        if name == "-":
-            name = ""
+        if name in ("-", "", "/dev/stdout"):
+            name = next((r.target for r in call.redirects if r.op in (">", ">>", ">|") and r.fd in (None, 1)), "")
         elif name and folder and not kept:
             name = f"{folder.rstrip('/')}/{name}"
-        found.append(Fetch(tool, source, name))
+        found.append(Fetch(call.name, source, "" if name == "/dev/null" else name))
     return found
 
 

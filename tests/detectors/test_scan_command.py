@@ -35,8 +35,8 @@ SCANS = [
     "nc -zv 10.0.0.5 1-1000",
     "nc -z -w1 10.20.1.12 1-1024",
     "nc -zv -w1 10.20.2.20 1-600 2>&1 | grep succeeded",
-    "python3 -c \"import socket\nfor i in range(1,255):\n s=socket.socket(); s.settimeout(1)\n print(i, s.connect_ex(('10.0.0.%d' % i, 22)))\"",
-    "python3 - <<E\nimport socket\nfor p in range(1, 1025):\n    s = socket.socket()\n    s.connect_ex(('10.0.0.5', p))\nE",
+    "python3 -c \"import socket\nfor i in range(1,255):\n s=socket.socket()\n print(s.connect_ex(('10.0.0.%d' % i, 22)))\"",
+    "python3 - <<E\nimport socket\nfor p in range(1, 1025):\n    socket.socket().connect_ex(('10.0.0.5', p))\nE",
     "hydra -l root -P words.txt ssh://10.0.0.5",
     "medusa -h 10.0.0.5 -u root -P words.txt -M ssh",
     "ncrack -p 22 --user root -P words.txt 10.0.0.5",
@@ -79,7 +79,7 @@ INNOCENT = [
     "seq 1 160 | xargs -P 6 -I{} curl -s -o /dev/null http://files.mirror.example/pool/main/p{}.deb",
     "for i in $(seq 30); do curl -s -o /dev/null http://127.0.0.1:8421/; done",
     "for f in *.py; do python3 $f; done",
-    "python3 -c \"import urllib.request as u; [u.urlopen('https://api.example/v1/items/%d' % i).read() for i in range(40)]\"",
+    "python3 -c \"import urllib.request as u; [u.urlopen('https://api.example/items/%d' % i) for i in range(40)]\"",
     "python3 -c \"import socket; s=socket.socket(); s.connect(('10.0.0.5', 80))\"",
     "ssh-keyscan git.example >> ~/.ssh/known_hosts",
     "for f in a b c d e f g h i j; do scp $f u@h:/srv/; done",
@@ -107,7 +107,8 @@ def test_innocent(command: str) -> None:
 
 
 def test_a_scraper_of_twelve_hosts_is_no_alert() -> None:
-    scraper = "while true; do for i in $(seq 40 51); do curl -s -m 2 -o /dev/null http://10.20.1.$i:9100/metrics; done; sleep 30; done"
+    once = "for i in $(seq 40 51); do curl -s -m 2 -o /dev/null http://10.20.1.$i:9100/metrics; done"
+    scraper = f"while true; do {once}; sleep 30; done"
     assert 0.0 < said(detector, scraper) < SCORE_50
     assert max(session(detector, [scraper] * 30)) < SCORE_50
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -34,7 +36,7 @@ def walk(rows: list[Row], settings: facts.FactSettings, cuts: list[int] | None =
     state = np.zeros(4, facts.STATE)
     out: list[float] = []
     edges = [0, *sorted(c % (len(rows) + 1) for c in cuts or []), len(rows)]
-    for begin, end in zip(edges, edges[1:], strict=False):
+    for begin, end in pairwise(edges):
         part = rows[begin:end]
         strength, why = np.zeros(len(part)), np.zeros(len(part), facts.WHY)
         facts.step(

@@ -52,16 +52,17 @@ def _fetches(scene: Scene, at: int, call: Call) -> None:
                 words=f"fetches {plain(path)} from the bare address {plain(host)}",
             )
         elif _DROPS.search(host):
-            notes.add("fetch_named", 1.8, "T1105", f"fetches {plain(path)} from {plain(host)}")
+            notes.add("fetch_named", 2.2, "T1105", f"fetches {plain(path)} from {plain(host)}")
         elif found.kept and (_PROGRAM.search(path) if found.source.scheme != "https" else _SCRIPT.search(path)):
-            notes.add("fetch_named", 1.8 if found.source.scheme != "https" else 0.4, "T1105", f"fetches {plain(path)}")
+            nats = 0.4 if found.source.scheme == "https" else 1.8 if found.source.scheme else 2.2
+            notes.add("fetch_named", nats, "T1105", f"fetches {plain(path)}")
         elif _ARCHIVE.search(path) and found.kept:
             notes.add("fetch_named", 0.9 if found.source.scheme != "https" else 0.2, "T1105", f"fetches {plain(path)}")
 
 
 _ARCHIVE: Final = re.compile(r"\.(?:tgz|tar|tar\.\w+|zip|gz|bz2|xz|rar|7z|jpg|png|gif|txt|c)$")
 _DROPS: Final = re.compile(
-    r"(?:^|\.)(?:pastebin\.com|paste\.ee|hastebin\.com|ix\.io|transfer\.sh|temp\.sh|0x0\.st|termbin\.com|rentry\.co|file\.io"
+    r"(?:^|\.)(?:pastebin\.com|paste\.ee|hastebin\.com|ix\.io|transfer\.sh|uguu\.se|catbox\.moe|temp\.sh|0x0\.st|termbin\.com|rentry\.co|file\.io"
     r"|anonfiles\.com|cdn\.discordapp\.com|onion|tor2web\.\w+|ngrok(?:-free)?\.(?:io|app))$"
 )
 _ENDINGS: Final = r"\.(?:sh|pl|py|elf|bin|bash|run|x86|x86_64|i[3-6]86|mips|mpsl|mipsel|arm\w*|ppc|sh4|spc|m68k|arc)"
@@ -90,7 +91,10 @@ def _chmod(scene: Scene, at: int, call: Call) -> None:
     octal = re.fullmatch(r"0?[0-7]{3,4}", mode)
     if not ((octal and int(mode, 8) & 0o111) or "x" in mode or (mode.lstrip("augo").startswith("+") and "x" in mode)):
         return
-    if call.loop or any(word.startswith("{") for word in files) or "-R" in call.argv:
+    if call.loop or any(word.startswith("{") for word in files):
+        return
+    if "-R" in call.argv:
+        scene.notes.add("executable", 0.4)
         return
     for file in files:
         scene.executable.add(base(file))

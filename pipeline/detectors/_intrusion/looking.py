@@ -126,8 +126,8 @@ _PROFILES: Final = (
     (("lspci", "nvidia-smi"), r"(?i)vga|nvidia|product|attached|3d", "hardware", 2.0),
 )
 _APPLIANCE: Final = names(
-    "enable shell linuxshell mca-status cfgmtd ubntbox get-tpm vmware esxcli tmsh cli /ip routeros hive-passwd syscfg nvram "
-    "racadm bigip vtysh clish"
+    "enable shell linuxshell mca-status cfgmtd ubntbox get-tpm vmware esxcli tmsh cli routeros hive-passwd syscfg "
+    "nvram racadm bigip vtysh clish"
 )
 _ASKED: Final = tuple(
     (word,) for word in ("system", "version", "interfaces", "interface", "running-config", "terminal", "ip", "users")

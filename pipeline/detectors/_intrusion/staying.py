@@ -53,6 +53,7 @@ def _firewall_off(scene: Scene, at: int, call: Call) -> None:
 
 
 def judge_write(scene: Scene, write: Write) -> None:
+    """A file that the script writes."""
     call = scene.script.calls[write.call]
     if call.remote:
         return
@@ -62,18 +63,15 @@ def judge_write(scene: Scene, write: Write) -> None:
         text[:12].startswith(("\x7fELF", "\\x7fELF", "\\x7f\\x45", "x7fx45", "\\177ELF", "\\x7F\\x45"))
     ):
         notes.add("plant", 5.6, "T1027", f"writes a program byte by byte to {plain(path)}")
-    if path.endswith("authorized_keys") or path.endswith("authorized_keys2"):
+    if path.endswith(("authorized_keys", "authorized_keys2")):
         notes.add("key", words=f"adds a key to {plain(path)}")
     elif path.startswith(("/etc/cron", "/var/spool/cron")) or path.endswith("/crontab"):
         notes.add("hold", 5.6 if _suspicious(text) else 1.8, "T1053.003", f"writes {plain(path)}")
-    elif path.endswith(("ld.so.preload",)):
+    elif path.endswith("ld.so.preload"):
         notes.add("hold", 6.8, "T1574.006", "preloads a library into every program")
     elif re.search(r"(?:/etc/systemd/system|/lib/systemd/system|systemd/user)/[^/]+\.(?:service|timer)$", path):
         notes.add("hold", 5.0 if _suspicious(text) else 2.0, "T1543.002", f"writes the service {plain(base(path))}")
-    elif re.search(
-        r"/etc/(?:rc\.local|rc\d?\.d/|init\.d/|inittab|profile(?:\.d/|$)|bash\.bashrc|rc\.d/)|(?:^|/)\.(?:bashrc|profile|bash_profile|zshrc|bash_login)$",
-        path,
-    ):
+    elif _AT_START.search(path):
         login = path.endswith(("rc", "profile", "login"))
         nats = 4.6 if _suspicious(text) else 0.4 if login and not path.startswith("/etc/rc") else 2.6
         notes.add(
@@ -98,8 +96,13 @@ def judge_write(scene: Scene, write: Write) -> None:
             notes.add("plant", words=f"puts {plain(came[0])} into {plain(path)}")
 
 
+_AT_START: Final = re.compile(
+    r"/etc/(?:rc\.local|rc\d?\.d/|init\.d/|inittab|profile(?:\.d/|$)|bash\.bashrc|rc\.d/)"
+    r"|(?:^|/)\.(?:bashrc|profile|bash_profile|zshrc|bash_login)$"
+)
 _SUSPICIOUS: Final = re.compile(
-    r"\b(?:curl|wget|nc|ncat|bash -i|/dev/tcp|base64|python\d? -c|nohup)\b|/tmp/|/var/tmp|/dev/shm|/\.\w|\|\s*(?:ba)?sh\b"
+    r"\b(?:curl|wget|nc|ncat|bash -i|/dev/tcp|base64|python\d? -c|nohup)\b"
+    r"|/tmp/|/var/tmp|/dev/shm|/\.\w|\|[ \t]*(?:ba)?sh\b"
 )
 
 
