@@ -61,7 +61,7 @@ class Call:
     loop_items: tuple[str, ...] = ()
     """The first values that the variable of the innermost for-loop takes, where known. ``argv`` holds the first."""
     loop_count: int = 0
-    """How many times it runs by the loops around it, where known, else 0."""
+    """How many times it runs by those loops around it whose rounds are known (their product), 0 where none is."""
     background: bool = False
     unknown: bool = False
     """Some word could not be resolved; what was not resolved stands in ``argv`` as written."""

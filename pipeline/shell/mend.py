@@ -19,10 +19,8 @@ RESERVED = frozenset(
      "(", ")", "[[", "]]", "time", "function", "select"]
 )  # fmt: skip
 _CLOSING = {"$(": ")", "((": "))", "${": "}", "(": ")", "`": "`"}
-_TRIES = 6
-_TRIES_LONG = 2
-_LONG = 1_024
-"""Characters from which fewer repairs are tried: each costs a parse of a text that is slow to parse."""
+_TRIES = ((1_024, 6), (8_192, 2))
+"""Up to how many characters a text is mended how often: each try costs a parse of a text that is slow to parse."""
 _CUT = re.compile(r"'[^']*'|\"(?:[^\"\\]|\\.)*\"|\\.|(\n|;+|&&|\|\||\|&?|(?<![<>&])&(?![>&]))", re.DOTALL)
 _LEADING = re.compile(r"(?:\s*(?:if|then|else|elif|while|until|do|[{(!])(?=[\s(]|$))+")
 _LONE = re.compile(r"\s*(?:fi|done|esac|[})]|then|do|else|\{|\()\s*\Z")
@@ -40,7 +38,7 @@ def mended(ready: Outline, broken: Source) -> Source:
     """
     text = ready.text
     best, fewest = broken, _damage(broken)
-    for _ in range(_TRIES if len(text) < _LONG else _TRIES_LONG):
+    for _ in range(next((tries for size, tries in _TRIES if len(text) < size), 0)):
         again = outline(text, mend=True)
         places = [*again.open_quotes, *again.stray]
         if not places:

@@ -5,8 +5,8 @@ A call's `via` names what was looked through to find it, outermost first:
     program text    sh -c, sh stdin, sh script, script, eval, source, trap, ssh, su, crontab, unit, profile, at, tmux,
                     screen, watch, alias, function, python -c, python stdin, python script, perl -e, awk ...
     wrappers        sudo, env, nohup, timeout, xargs, find -exec, parallel, docker exec, kubectl exec, busybox ...
-    how a word was  variable, command substitution, quotes, ansi-c, brace, glob (of the program's name);
-    written         ifs, base64, base32, hex, rev, tr, rot13, printf, echo -e (of any word, or of program text)
+    how a word was  variable, command substitution, quotes, ansi-c, brace, glob, copy (of the program's name);
+    written         ifs, base64, base32, hex, rev, tr, cut, sed, rot13, printf, echo -e (of any word or program text)
     structure       subshell, process substitution
 
 What is not run gives no calls: comments, the arguments of echo, grep, man, text that goes into a file which nothing

@@ -342,7 +342,7 @@ def fields_of(pieces: list[Piece], separators: str, budget: Budget) -> tuple[lis
     if len(pieces) == 1 and pieces[0].kind == QUOTED:
         return [_field(pieces, budget)], 1
     words, count = _braced(pieces, budget)
-    budget.step(len(words) // 4)
+    budget.step(len(words))
     if count > len(words):
         budget.spent = True
     if len(words) == 1 and not any(piece.kind >= SPLIT for piece in words[0]):
