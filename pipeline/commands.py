@@ -54,7 +54,7 @@ class Commands:
         self.places = np.zeros((256, PLACES), np.uint64)
         self.free: list[int] = []
         self.room = ROOM
-        self.unreadable = 0
+        self.unjudged = 0
 
     def __len__(self) -> int:
         return len(self.texts) - len(self.free)
@@ -102,7 +102,7 @@ class Commands:
             findings = tuple(detector.judge(script) for detector in self.detectors.values())
             places = named_places(script)
         except Exception:  # the agent writes commands: one that breaks a reader must not stop the stream
-            self.unreadable += 1
+            self.unjudged += 1
         number = self._enter(key, neutral(redact(command), SHOWN) or " ", findings, places)
         self.ids[key] = number
         return number

@@ -89,6 +89,7 @@ def run(
             "seconds": time.monotonic() - began,
             "cpu_seconds": time.process_time() - cpu_began,
             "events_per_second": account["read"] / (time.monotonic() - walked),
+            "unjudged_commands": walk.scorer.commands.unjudged,
             "config_digest": config.digest(),
         }
         for sink in walk.sinks:

@@ -48,7 +48,7 @@ def test_long_commands_that_differ_only_at_their_end_are_two() -> None:
 def test_a_command_that_breaks_a_reader_does_not_stop_the_others() -> None:
     commands = known(Judge())
     assert commands.number(pack(["boom", "ls"])).tolist() == [0, 1]
-    assert commands.unreadable == 1
+    assert commands.unjudged == 1
     assert commands.findings[1][0] is not None
 
 

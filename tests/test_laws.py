@@ -82,3 +82,4 @@ def test_what_goes_in_is_accounted_for(events: list[Event]) -> None:
     outcome = scorer.process(batch(events))
     assert sum(scorer.account.scored) + sum(scorer.account.late) == len(events)
     assert len(outcome.late) == sum(scorer.account.late)
+    assert scorer.commands.unjudged == 0
