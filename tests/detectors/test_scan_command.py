@@ -35,7 +35,7 @@ SCANS = [
     "nc -zv 10.0.0.5 1-1000",
     "nc -z -w1 10.20.1.12 1-1024",
     "nc -zv -w1 10.20.2.20 1-600 2>&1 | grep succeeded",
-    "python3 -c \"import socket\nfor i in range(1,255):\n s=socket.socket()\n print(s.connect_ex(('10.0.0.%d' % i, 22)))\"",
+    "python3 -c \"import socket\nfor i in range(1,255):\n s=socket.socket()\n s.connect_ex(('10.0.0.%d' % i, 22))\"",
     "python3 - <<E\nimport socket\nfor p in range(1, 1025):\n    socket.socket().connect_ex(('10.0.0.5', p))\nE",
     "hydra -l root -P words.txt ssh://10.0.0.5",
     "medusa -h 10.0.0.5 -u root -P words.txt -M ssh",

@@ -28,7 +28,8 @@ _FILES: Final = (
     (re.compile(r"/proc/meminfo"), "memory"),
     (
         re.compile(
-            r"/etc/(?:slackware|euleros|alpine|SuSE|oracle|enterprise|fedora|mandrake|gentoo|redhat)[-_](?:release|version)|/etc/slp\.reg|/etc/version$"
+            r"/etc/(?:slackware|euleros|alpine|SuSE|oracle|enterprise|fedora|mandrake|gentoo|redhat)[-_](?:release|version)"
+            r"|/etc/slp\.reg|/etc/version$"
         ),
         "appliance",
     ),
@@ -81,7 +82,17 @@ def _dd(scene: Scene, at: int, call: Call) -> None:
 def _uname(scene: Scene, at: int, call: Call) -> None:
     letters = set("".join(word[1:] for word in call.argv[1:] if word[:1] == "-" and word[:2] != "--"))
     if not call.remote:
-        scene.notes.add("kernel", 1.6 if len(letters) >= 4 else None)
+        scene.notes.add("kernel", 2.0 if len(letters) >= 4 else None)
+
+
+def _free(scene: Scene, at: int, call: Call) -> None:
+    if not call.remote:
+        scene.notes.add("memory", 0.5 if any("h" in word for word in call.argv[1:2]) else None)
+
+
+def _ps(scene: Scene, at: int, call: Call) -> None:
+    if not call.remote:
+        scene.notes.add("processes", 0.8 if call.argv[1:2] in (("x",), ("-x",)) or len(call.argv) == 1 else 0.4)
 
 
 def _which(scene: Scene, at: int, call: Call) -> None:
@@ -121,9 +132,9 @@ def _grep(scene: Scene, at: int, call: Call) -> None:
 
 # Picking the names of processors and cards out, as programs do that report what a machine is good for.
 _PROFILES: Final = (
-    (("/proc/cpuinfo", "lscpu"), r"(?i)\b(?:name|model)\b", "cpu", 2.4),
-    (("/proc/meminfo", "free"), r"\bMem", "memory", 1.3),
-    (("lspci", "nvidia-smi"), r"(?i)vga|nvidia|product|attached|3d", "hardware", 2.0),
+    (("/proc/cpuinfo", "lscpu"), r"(?i)\b(?:name|model)\b", "cpu", 2.8),
+    (("/proc/meminfo", "free"), r"\bMem", "memory", 1.5),
+    (("lspci", "nvidia-smi"), r"(?i)vga|nvidia|product|attached|3d", "hardware", 2.2),
 )
 _APPLIANCE: Final = names(
     "enable shell linuxshell mca-status cfgmtd ubntbox get-tpm vmware esxcli tmsh cli routeros hive-passwd syscfg "
@@ -136,8 +147,7 @@ _ASKED: Final = tuple(
 
 def _enable(scene: Scene, at: int, call: Call) -> None:
     if len(call.argv) == 1 and len(scene.script.calls) <= 2:
-        fact = "appliance" if call.name == "enable" else "probe"
-        scene.notes.add(fact, 2.2, words="types a device's command to get a shell")
+        scene.notes.add("appliance", words="types a device's command to get a shell")
 
 
 def _busybox(scene: Scene, at: int, call: Call) -> None:
@@ -167,15 +177,20 @@ READERS: Final[dict[str, Reader]] = {
     "nproc": look("cpu", 0.3),
     "uname": _uname,
     "history": look("history"),
-    **dict.fromkeys(("top", "htop"), look("processes", 0.8)),
-    **dict.fromkeys(("free", "vmstat"), look("memory")),
-    **dict.fromkeys(("lsb_release", "hostnamectl", "arch", "sw_vers"), look("kernel")),
+    **dict.fromkeys(("top", "htop"), look("processes", 1.0)),
+    "free": _free,
+    "vmstat": look("memory"),
+    **dict.fromkeys(("lsb_release", "hostnamectl", "arch", "sw_vers"), look("kernel", 0.8)),
     **dict.fromkeys(("w", "who", "last", "lastlog", "lastb", "users", "finger"), look("people")),
     **dict.fromkeys(("id", "whoami", "groups"), look("self")),
-    **dict.fromkeys(("ps", "pstree"), look("processes")),
-    **dict.fromkeys(("ifconfig", "netstat", "ss", "arp", "route"), look("network")),
-    **dict.fromkeys(names("lspci lsusb lshw dmidecode dmesg nvidia-smi systemd-detect-virt lsblk"), look("hardware")),
-    **dict.fromkeys(("uptime", "df"), look("uptime")),
+    "ps": _ps,
+    "pstree": look("processes", 0.4),
+    **dict.fromkeys(("ifconfig", "netstat", "arp", "route"), look("network")),
+    "ss": look("network", 0.8),
+    **dict.fromkeys(names("lspci lsusb lshw dmidecode dmesg systemd-detect-virt"), look("hardware")),
+    **dict.fromkeys(("uptime",), look("uptime")),
+    **dict.fromkeys(("df",), look("uptime", 0.4)),
+    **dict.fromkeys(("nvidia-smi", "lsblk"), look("hardware", 0.8)),
     **dict.fromkeys(("which", "whereis"), _which),
     **dict.fromkeys(
         names("cat head tail less more strings hexdump xxd od cp tac nl base64 tar zip gzip vi vim nano"), _reads
