@@ -10,12 +10,15 @@ bit of the fact (see pipeline/kernels/facts.py). A detector fills a `Notes` whil
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from pipeline.detectors import Finding
 from pipeline.kernels.facts import FACTS, LOOKS
 
 __all__ = ["Fact", "Notes", "Table", "shown"]
+
+MOST: Final = 9.0
+"""Nats that one command may say: facts of one command are too alike for their sum to be believed further."""
 
 
 class Fact(NamedTuple):
@@ -106,7 +109,7 @@ class Notes:
         """The command's finding, None where nothing was noted."""
         if not self.mask:
             return None
-        return Finding(sum(self._nats.values()), self.mask, self._words, self._technique)
+        return Finding(min(sum(self._nats.values()), MOST), self.mask, self._words, self._technique)
 
 
 def shown(table: Table, why: Any, about: str) -> str:

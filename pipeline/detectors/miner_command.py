@@ -117,8 +117,6 @@ _OWN_OPTIONS: Final = frozenset(
         "--opencl-threads",
         "--huge-pages-jit",
         "--randomx-wrmsr",
-        "--share-min",
-        "--share-max",
         "--pool-user",
         "--proxywallet",
         "-epool",
@@ -302,9 +300,9 @@ def _fetches(notes: Notes, call: Call) -> None:
 
 
 _CALLED_MINER: Final = re.compile(
-    r"(?i)(?:[\w-]*[-_])?(?:cpu|gpu|xmr|eth|btc|coin|cuda|crypto|lmr)?-?miner[sdn]?(?:32|64|[-_][\w.]+)?"
+    r"(?i)(?:[\w-]*[-_])?(?:cpu|gpu|xmr|eth|btc|coin|cuda|crypto)?-?miner[sdn]?(?:32|64|[-_][\w.]+)?"
 )
-_INSTALL_MINER: Final = re.compile(r"(?i)setup_(?:moneroocean|c3pool)_miner|hashfish|/xmr(?:ig)?\.sh$")
+_INSTALL_MINER: Final = re.compile(r"(?i)setup_(?:moneroocean|c3pool)_miner|/xmr(?:ig)?\.sh$")
 
 
 def _git(notes: Notes, call: Call) -> None:

@@ -207,7 +207,7 @@ def _rm(scene: Scene, at: int, call: Call) -> None:
         name = base(word)
         if name in scene.fetched or name in scene.executable:
             scene.notes.add("tidy", 1.2, words=f"deletes {plain(name)}, which it fetched or ran")
-        elif word in ("*", "*.sh", "bins.sh") or word.startswith(("/tmp/*", "/var/tmp/*")):
+        elif word in ("*", "*.sh") or word.startswith(("/tmp/*", "/var/tmp/*")):
             scene.notes.add("tidy", words="deletes everything in the folder")
         elif word.rstrip("/").endswith("/.ssh") or word == ".ssh":
             scene.notes.add("account", 2.0, "T1098.004", "deletes the folder of ssh keys")
