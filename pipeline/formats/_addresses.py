@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.kernels.compiled import inlined
+from pipeline.kernels.compiled import inlined, kernel
 from pipeline.kernels.wide import Whole, digits16, dots16, first_bit, load64
 
 DOT, ZERO, NINE, COLON, LOWER_A, LOWER_F, LOWER = 46, 48, 57, 58, 97, 102, 32
@@ -117,14 +117,29 @@ def read_ipv6(data: NDArray[np.uint8], at: Whole, length: Whole) -> tuple[bool, 
 
 @inlined
 def read_address(data: NDArray[np.uint8], at: Whole, length: Whole) -> tuple[bool, np.uint64, np.uint64]:
-    """An address of `length` bytes: whether it is one in a usual spelling, and its halves; 32 bytes can be read.
-
-    >>> text = np.frombuffer(b"10.0.0.1".ljust(40), np.uint8)
-    >>> found, high, low = read_address(text, 0, 8)
-    >>> bool(found), int(high), hex(low)
-    (True, 0, '0xffff0a000001')
-    """
+    """An address of `length` bytes: whether it is one in a usual spelling, and its halves; 32 bytes can be read."""
     ipv4 = read_ipv4(data, at, length)
     if ipv4 >= 0:
         return True, NONE, MAPPED | np.uint64(ipv4)
     return read_ipv6(data, at, length)
+
+
+@kernel
+def read_addresses(
+    data: NDArray[np.uint8],
+    offset: NDArray[np.int64],
+    length: NDArray[np.int32],
+    high: NDArray[np.uint64],
+    low: NDArray[np.uint64],
+    good: NDArray[np.bool_],
+) -> None:
+    """Fill in the halves of a column of addresses, and which of them are addresses; 32 bytes more can be read.
+
+    >>> data, half = np.frombuffer(bytearray(b"10.0.0.1".ljust(40)), np.uint8), np.zeros((2, 1), np.uint64)
+    >>> good = np.zeros(1, np.bool_)
+    >>> read_addresses(data, np.zeros(1, np.int64), np.full(1, 8, np.int32), half[0], half[1], good)
+    >>> bool(good[0]), int(half[0, 0]), hex(half[1, 0])
+    (True, 0, '0xffff0a000001')
+    """
+    for i in range(len(offset)):
+        good[i], high[i], low[i] = read_address(data, offset[i], np.int64(length[i]))

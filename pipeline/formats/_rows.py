@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.events import codes
 from pipeline.events.batch import Batch, Part
 from pipeline.events.columns import Command, Common, Flow, Gpu
-from pipeline.events.strings import Strings, pack
+from pipeline.events.strings import pack
 from pipeline.formats import _fields
 from pipeline.kernels.hashing import hash_strings, hash_tuples
 
@@ -83,7 +84,9 @@ class Rows:
             elif field not in ("flow_id", "gpu"):
                 made[field] = np.array(values, TYPES.get(field, np.float64))
         if kind == codes.FLOW:
-            made["flow_id"] = flow_ids(pack(columns["flow_id"]), made)
+            named = pack(columns["flow_id"])
+            made["flow_id"] = five_tuples(made)
+            hash_strings(named.data, named.offset, named.length, made["flow_id"])
         elif kind == codes.GPU:
             named = made["gpu_name"]
             made["gpu"] = np.zeros(len(named.length), np.uint64)
@@ -91,12 +94,11 @@ class Rows:
         return KINDS[kind](**made)
 
 
-def flow_ids(named: Strings, columns: dict[str, Any]) -> np.ndarray[Any, np.dtype[np.uint64]]:
-    """The hash of each flow's name; without one, of its five-tuple."""
-    out = np.zeros(len(named.length), np.uint64)
+def five_tuples(columns: dict[str, Any]) -> NDArray[np.uint64]:
+    """The hash of each flow's five-tuple."""
+    out = np.zeros(len(columns["proto"]), np.uint64)
     hash_tuples(
         columns["src_hi"], columns["src_lo"], columns["dst_hi"], columns["dst_lo"],
         columns["src_port"], columns["dst_port"], columns["proto"], out,
-    )
-    hash_strings(named.data, named.offset, named.length, out)
+    )  # fmt: skip
     return out
