@@ -78,9 +78,9 @@ def parser() -> argparse.ArgumentParser:
     def takes_json(added: argparse.ArgumentParser, what: str) -> None:
         added.add_argument("--json", action="store_true", help=f"print {what} as JSON, for machines")
 
-    def takes_inputs(added: argparse.ArgumentParser) -> None:
+    def takes_inputs(added: argparse.ArgumentParser, many: str = "+") -> None:
         added.add_argument(
-            "inputs", nargs="+", metavar="INPUT", help="a file, a folder of files, or - for the standard input"
+            "inputs", nargs=many, metavar="INPUT", help="a file, a folder of files, or - for the standard input"
         )
         added.add_argument("--strict", action="store_true", help="exit 1 when a row was rejected")
         added.add_argument("--quiet", action="store_true", help="no progress on stderr")
@@ -90,8 +90,17 @@ def parser() -> argparse.ArgumentParser:
     demo.add_argument("--out", type=Path, metavar="DIR", help="where to keep it (default: a new temporary folder)")
     demo.add_argument("--quiet", action="store_true", help="no progress on stderr")
 
+    def takes_live(added: argparse.ArgumentParser) -> None:
+        added.add_argument("--bootstrap-servers", metavar="HOST:PORT", help="one or more brokers, with commas between them")
+        added.add_argument("--prefix", metavar="TEXT", help="what all topic names begin with")
+        added.add_argument("--group", metavar="NAME", help="consumer group of the workers")
+
     replay = command("replay", run_replay, "recorded events in, one risk score per agent out")
-    takes_inputs(replay)
+    takes_inputs(replay, many="*")
+    replay.add_argument("--topics", action="store_true", help="read the input topics instead of files; the workers do not notice")
+    replay.add_argument("--since", metavar="T", help="with --topics: what came from then on, such as 2026-01-31T12:00 or Unix seconds")
+    replay.add_argument("--until", metavar="T", help="with --topics: what came before then")
+    takes_live(replay)
     replay.add_argument("--registry", type=Path, metavar="FILE", help="what is declared about the agents (NDJSON)")
     replay.add_argument("--out", type=Path, metavar="DIR", help="write scores, evidence, alerts and the summary here")
     replay.add_argument(
@@ -109,6 +118,36 @@ def parser() -> argparse.ArgumentParser:
     explain.add_argument("agent", metavar="AGENT", help="its name, a pattern, or an end of the name that only it has")
     explain.add_argument("--most", type=int, default=40, metavar="N", help="pieces of evidence to show (default 40)")
     takes_json(explain, "the story")
+
+    def live(name: str, run: Callable[[argparse.Namespace], int], about: str) -> argparse.ArgumentParser:
+        added = command(name, run, about)
+        takes_config(added)
+        takes_live(added)
+        return added
+
+    make = live("topics", run_topics, "make the topics, or name what differs in those that are there")
+    make.add_argument("what", choices=["create"], help="create: make those that are missing")
+    make.add_argument("--partitions", type=int, default=12, metavar="N", help="of every topic: how many workers can share it (default 12)")
+    make.add_argument("--replication", type=int, default=1, metavar="N", help="brokers that hold a copy (default 1)")
+
+    serve = live("serve", run_serve, "score what comes on the topics: one worker; more of them share the partitions")
+    serve.add_argument("--metrics-port", type=int, metavar="PORT", help="answer /metrics (Prometheus), /healthz and /readyz there")
+
+    send = live("send", run_send, "recorded events onto the topics, in the order of their time, keyed by agent")
+    send.add_argument("inputs", nargs="+", metavar="INPUT", help="a file, a folder of files, or - for the standard input")
+    send.add_argument("--registry", type=Path, metavar="FILE", help="what is declared about the agents (NDJSON); sent first")
+    send.add_argument("--speed", default="1x", metavar="1x|10x|max", help="as recorded, ten times as fast, as fast as it goes (default 1x)")
+    send.add_argument("--quiet", action="store_true", help="no progress on stderr")
+
+    watch = live("watch", run_watch, "the riskiest agents, live, in the terminal; a key opens one agent's story")
+    watch.add_argument("--most", type=int, default=20, metavar="N", help="agents to show (default 20)")
+
+    alerts = live("alerts", run_alerts, "the alert topic, for people and pipes")
+    alerts.add_argument("--follow", action="store_true", help="go on with what comes")
+    takes_json(alerts, "each alert")
+
+    lag = live("lag", run_lag, "how far the workers are behind, by topic and partition")
+    takes_json(lag, "it")
 
     check = command("check", run_check, "read inputs, count, and show what is rejected and why")
     takes_inputs(check)
@@ -188,14 +227,22 @@ def run_replay(options: argparse.Namespace) -> int:
     sinks = ([f"files={options.out}"] if options.out else []) + options.sink
     if not sinks:
         raise UsageError("replay: expected --out DIR or --sink NAME=TARGET, got neither")
-    summary = replay.run(
-        options.inputs,
-        config=configured(options),
-        registry=options.registry,
-        sinks=sinks,
-        replace=options.replace,
-        progress=None if options.quiet else sys.stderr,
-    )
+    if bool(options.inputs) == options.topics:
+        raise UsageError(f"replay: expected INPUT or --topics, got {'both' if options.topics else 'neither'}")
+    if options.topics:
+        from pipeline.live import history
+
+        since, until = (history.moment(text) if text is not None else None for text in (options.since, options.until))
+        summary = history.replay(configured(options), since, until, sinks, options.replace)
+    else:
+        summary = replay.run(
+            options.inputs,
+            config=configured(options),
+            registry=options.registry,
+            sinks=sinks,
+            replace=options.replace,
+            progress=None if options.quiet else sys.stderr,
+        )
     if options.json:
         print(as_json(summary), end="")
     else:
@@ -228,14 +275,88 @@ def run_demo(options: argparse.Namespace) -> int:
     return DONE
 
 
+# ---------------------------------------------------------------- behind Kafka
+
+
+def run_topics(options: argparse.Namespace) -> int:
+    """Make the topics."""
+    from pipeline.live import topics
+
+    made = topics.create(configured(options).live, options.partitions, options.replication)
+    for name in made.made:
+        print(f"made {name}")
+    for name in made.there:
+        print(f"there {name}")
+    for difference in made.different:
+        print(f"differs {difference}")
+    return FAILED if made.different else DONE
+
+
+def run_serve(options: argparse.Namespace) -> int:
+    """One worker, until it is told to stop."""
+    from pipeline.live import logs, worker
+
+    config = configured(options)
+    logs.to_stderr()
+    status = worker.serve(config.live, config, options.metrics_port)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)  # a Kafka client's thread that hangs must not keep the process alive
+
+
+def run_send(options: argparse.Namespace) -> int:
+    """Recorded events onto the topics."""
+    from pipeline.live import sending
+
+    try:
+        speed = sending.speed_of(options.speed)
+    except ValueError:
+        raise UsageError(f"--speed: expected 1x, 10x or max, got {options.speed}") from None
+    sent = sending.send(options.inputs, configured(options), speed, options.registry, None if options.quiet else sys.stderr)
+    print(sending.said(sent))
+    return DONE
+
+
+def run_watch(options: argparse.Namespace) -> int:
+    """The riskiest agents, live."""
+    from pipeline.live import watch
+
+    watch.watch(configured(options).live, console(), options.most)
+    return DONE
+
+
+def run_alerts(options: argparse.Namespace) -> int:
+    """The alert topic."""
+    from pipeline.live import alerts
+
+    for text in alerts.lines(configured(options).live, follow=options.follow, json=options.json):
+        print(text, flush=options.follow)
+    return DONE
+
+
+def run_lag(options: argparse.Namespace) -> int:
+    """How far the workers are behind."""
+    from pipeline.live import lag
+
+    found = lag.lag(configured(options).live)
+    if options.json:
+        for row in found:
+            print(as_json(row._asdict()), end="")
+    else:
+        lag.show(found, console())
+    return DONE
+
+
 # ---------------------------------------------------------------- what they share
 
 
 def configured(options: argparse.Namespace) -> Config:
-    """The settings of the file that was named and of the environment."""
+    """The settings of the file that was named, of the environment and of flags."""
     from pipeline import config
 
-    return config.load(options.config, os.environ)
+    said = {f"AGENTRISK_LIVE__{name.upper()}": value for name in ("bootstrap_servers", "prefix", "group")
+            if (value := getattr(options, name, None)) is not None}
+    return config.load(options.config, {**os.environ, **said})
 
 
 def console(stderr: bool = False) -> Console:

@@ -212,3 +212,17 @@ def same_names(names: Strings, keys: Strings, owner: NDArray[np.int64], out: NDA
         out[i] = names.length[i] == keys.length[k] and same_bytes(
             names.data, names.offset[i], keys.data, keys.offset[k], keys.length[k]
         )
+
+
+class Record(NamedTuple):
+    """A record as Kafka's clients give it, as far as it is read here."""
+
+    key: bytes | None
+    value: bytes | None
+    offset: int = 0
+    timestamp: int = 0
+
+
+def warm() -> None:
+    """Have the kernels of reading compiled."""
+    read("command", [Record(b"warm", b'[{"agent": "warm", "ts": 0, "command": "true"}]')], Keys(0, 1, strict=True))

@@ -131,7 +131,6 @@ class Worker:
         app.on_rebalance_complete.connect(self.assigned)
         app.on_partitions_revoked.connect(self.revoked)
         app.timer(interval=s.checkpoint_s)(self.tick)
-        app.timer(interval=max(0.02, s.order_wait_s / 4))(self.advance_all)
         return app
 
     async def consume(self, stream: Any) -> None:
@@ -166,8 +165,14 @@ class Worker:
                 self._fail(f"{self.names[kind]} partition {share.number}: {type(error).__name__}: {error}")
                 raise
 
+    async def advance(self) -> None:
+        """Again and again, apply what has waited long enough for its contemporaries."""
+        while True:
+            await asyncio.sleep(max(0.02, self.settings.order_wait_s / 4))
+            await self.advance_all()
+
     async def advance_all(self) -> None:
-        """Apply what has waited long enough for its contemporaries."""
+        """Apply what has waited long enough."""
         for kept in list(self.store.kept.values()):
             if kept.line_up.empty or kept.lock.locked():
                 continue
@@ -264,8 +269,9 @@ class Worker:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
         told = asyncio.ensure_future(stop.wait())
+        advancing = asyncio.ensure_future(self.advance())
         try:
-            if not await first(told, loop.run_in_executor(self.scoring, warm, self.tuning)):
+            if not await first(told, loop.run_in_executor(self.scoring, warm_up)):
                 return 0
             self.outlet = AIOKafkaProducer(**security.client(self.settings), acks="all", enable_idempotence=True,
                                            compression_type=COMPRESSION, linger_ms=5, max_request_size=16_000_000,
@@ -280,6 +286,7 @@ class Worker:
             await asyncio.wait({told}, timeout=0.2)
             self._look()
         told.cancel()
+        advancing.cancel()
         return await self.stop()
 
     def _look(self) -> None:
@@ -329,12 +336,21 @@ async def first(stop: asyncio.Future[bool], work: Any) -> bool:
     return task.done()
 
 
+def warm_up() -> None:
+    """Have every kernel compiled before the group is joined: what is assigned is then scored at once."""
+    warm()
+    messages.warm()
+
+
 def apply(share: Share, pieces: list[Any]) -> tuple[list[Output], list[bytes]]:
     """Apply records to a share, and write what leaves as bytes."""
     outputs = share.apply(pieces)
     return outputs, [line(output.record) for output in outputs]
 
 
-def serve(settings: Settings, tuning: Tuning, health: Health | None = None) -> int:
-    """Run one worker in this process; the exit status."""
-    return asyncio.run(Worker(settings, tuning, health).run())
+def serve(settings: Settings, tuning: Tuning, metrics_port: int | None = None) -> int:
+    """Run one worker in this process; the exit status. AgentRiskError where it cannot begin."""
+    worker = Worker(settings, tuning)
+    if metrics_port is not None:
+        worker.health.serve(metrics_port)
+    return asyncio.run(worker.run())
