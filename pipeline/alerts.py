@@ -6,8 +6,8 @@
            40 ┤───╯  (no alert here) ╰──      one incident says at most five things, whatever the score does
                   o   r   r            c
 
-An incident is numbered by agent, and the number is part of the state: a worker that starts again and crosses the same level says
-the same id.
+An incident is numbered by agent, and the number is part of the state: a worker that starts again and crosses the same
+level says the same id.
 """
 
 from __future__ import annotations
@@ -26,8 +26,15 @@ STATE = np.dtype([("level", "i8"), ("incident", "i8"), ("update", "i8"), ("opene
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """When an alert ends."""
 
-    close_below: Annotated[float, Meta(gt=0, lt=50, description="score below which an open alert is closed; the distance to 50 "
-                                       "keeps a score that hovers there from opening and closing without end")] = 40.0
+    close_below: Annotated[
+        float,
+        Meta(
+            gt=0,
+            lt=50,
+            description="score below which an open alert is closed; the distance to 50 "
+            "keeps a score that hovers there from opening and closing without end",
+        ),
+    ] = 40.0
 
 
 class Change(NamedTuple):

@@ -21,8 +21,14 @@ def test_admission_equals_its_slow_twin(events: list[tuple[str, int]], cut: int)
         part = events[begin : begin + cut]
         late, afresh = np.zeros(len(part), np.bool_), np.zeros(len(part), np.bool_)
         marked = admit(
-            1, np.array([ts for _, ts in part], np.int64), np.array(["ab".index(a) for a, _ in part], np.int64),
-            newest, HOUR, 24 * HOUR, late, afresh,
+            1,
+            np.array([ts for _, ts in part], np.int64),
+            np.array(["ab".index(a) for a, _ in part], np.int64),
+            newest,
+            HOUR,
+            24 * HOUR,
+            late,
+            afresh,
         )
         assert marked == late.sum() + afresh.sum()
         said += ["late" if x else "afresh" if y else "" for x, y in zip(late, afresh, strict=True)]

@@ -24,19 +24,35 @@ def commands(*said: tuple[str, Finding | None, str | None]) -> Commands:
     return known
 
 
-def remembered(events: list[tuple[int, int]], loudest: list[float], cut: int = 1000) -> np.ndarray[tuple[int], np.dtype[np.void]]:
+def remembered(
+    events: list[tuple[int, int]], loudest: list[float], cut: int = 1000
+) -> np.ndarray[tuple[int], np.dtype[np.void]]:
     """Rings after commands (µs, number) of one agent."""
     rings = np.zeros(1, causes.STATE)
     n = len(events)
-    arrays = (np.full(n, COMMAND, np.uint8), np.arange(n), np.zeros(n, np.int64), np.array([t for t, _ in events], np.int64),
-              np.array([c for _, c in events], np.int64), np.array(loudest))
+    arrays = (
+        np.full(n, COMMAND, np.uint8),
+        np.arange(n),
+        np.zeros(n, np.int64),
+        np.array([t for t, _ in events], np.int64),
+        np.array([c for _, c in events], np.int64),
+        np.array(loudest),
+    )
     for begin in range(0, n, cut):
         causes.remember(begin, min(begin + cut, n), *arrays, rings)
     return rings
 
 
-def named(events: list[tuple[int, int]], known: Commands, *, ts: int, since: int | None = None, places: set[int] = set(),  # noqa: B006
-          itself: int | None = None, story: str = "tunnel") -> list[tuple[int, str]]:
+def named(
+    events: list[tuple[int, int]],
+    known: Commands,
+    *,
+    ts: int,
+    since: int | None = None,
+    places: set[int] = set(),  # noqa: B006
+    itself: int | None = None,
+    story: str = "tunnel",
+) -> list[tuple[int, str]]:
     loudest = [max((f.weight for f in found if f), default=0.0) for found in known.findings]
     rings = remembered(events, loudest)
     found = causes.causes(rings[0], known, STORIES, story, ts if since is None else since, ts, places, itself)
@@ -64,9 +80,18 @@ def test_rows_of_other_kinds_are_not_commands() -> None:
 
 def test_the_command_that_names_the_far_side_comes_before_a_later_one_that_is_merely_suspicious() -> None:
     known = commands(("ssh -R ... u@198.51.100.7", LOUD, "198.51.100.7"), ("autossh", LOUD, None), ("ls", None, None))
-    found = named([(1 * SECOND, 0), (2 * SECOND, 1), (3 * SECOND, 2)], known, ts=60 * SECOND, since=4 * SECOND,
-                  places={place_hash("198.51.100.7")})
-    assert found == [(0, "it names the far side"), (1, "it did something of the same kind itself"), (2, "it came just before")]
+    found = named(
+        [(1 * SECOND, 0), (2 * SECOND, 1), (3 * SECOND, 2)],
+        known,
+        ts=60 * SECOND,
+        since=4 * SECOND,
+        places={place_hash("198.51.100.7")},
+    )
+    assert found == [
+        (0, "it names the far side"),
+        (1, "it did something of the same kind itself"),
+        (2, "it came just before"),
+    ]
 
 
 def test_evidence_that_is_a_command_is_its_own_first_cause() -> None:
@@ -86,5 +111,7 @@ def test_what_came_after_the_evidence_is_no_cause() -> None:
 
 
 def test_of_another_story_a_command_is_suspicious_but_not_of_the_same_kind() -> None:
-    known = commands(("ssh -R", LOUD, None),)
+    known = commands(
+        ("ssh -R", LOUD, None),
+    )
     assert named([(1, 0)], known, ts=2, story="mining") == [(0, "it did something suspicious itself")]

@@ -74,7 +74,10 @@ def test_commands_that_nobody_needs_are_dropped_and_their_numbers_used_again() -
 
 
 def test_places_are_named_as_flows_hold_them() -> None:
-    assert named_places(read("curl http://198.51.100.7/x; ssh u@Example.org")) == [place_hash("198.51.100.7"), place_hash("example.org")]
+    assert named_places(read("curl http://198.51.100.7/x; ssh u@Example.org")) == [
+        place_hash("198.51.100.7"),
+        place_hash("example.org"),
+    ]
     assert place_hash("10.0.0.0/8") != place_hash("10.0.0.0")
 
 

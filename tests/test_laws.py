@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 from hypothesis import given
@@ -19,7 +20,7 @@ def run(events: list[Event], cuts: list[int] | None = None, restart: bool = Fals
     scorer = fresh()
     out: list[Event] = []
     edges = [0, *sorted({c % (len(events) + 1) for c in cuts or []}), len(events)]
-    for begin, end in zip(edges, edges[1:], strict=False):
+    for begin, end in pairwise(edges):
         out += records(scorer.process(batch(events[begin:end])))
         if restart:
             scorer = state.restore(Scorer(), state.snapshot(scorer))
@@ -47,15 +48,19 @@ def test_law_1_another_agent_changes_nothing(events: list[Event]) -> None:
     assert [r for r in final if r["agent"] == "lab/a"] == run(alone)[1]
 
 
-@given(STREAMS, st.integers(-10**8, 10**8))
+@given(STREAMS, st.integers(-(10**8), 10**8))
 def test_law_1_shifting_all_times_changes_nothing(events: list[Event], seconds: int) -> None:
     _, final = run(events)
     _, shifted = run([e | {"ts": e["ts"] + seconds} for e in events])
-    assert [(r["agent"], r["logit"], r["terms"]) for r in final] == [(r["agent"], r["logit"], r["terms"]) for r in shifted]
+    assert [(r["agent"], r["logit"], r["terms"]) for r in final] == [
+        (r["agent"], r["logit"], r["terms"]) for r in shifted
+    ]
 
 
 @given(STREAMS, st.permutations(["flow", "gpu", "command"]), CUTS)
-def test_law_2_the_interleaving_of_the_three_streams_changes_nothing(events: list[Event], kinds: list[str], cuts: list[int]) -> None:
+def test_law_2_the_interleaving_of_the_three_streams_changes_nothing(
+    events: list[Event], kinds: list[str], cuts: list[int]
+) -> None:
     one_after_another = [e for kind in kinds for e in events if e["kind"] == kind]
     merged, final = run(events)
     apart, final_apart = run(one_after_another, cuts)

@@ -14,8 +14,20 @@ from pipeline.events.strings import pack
 from pipeline.registry import PRIVATE, Entry, Registry, address_range, read_entry
 from tests.naive import walk
 
-ADDRESSES = ["10.1.2.3", "192.168.0.1", "198.51.100.7", "127.0.0.1", "169.254.169.254", "224.0.0.251", "2001:db8::1", "fd00::5",
-             "::1", "fe80::1", "255.255.255.255", "203.0.113.9"]
+ADDRESSES = [
+    "10.1.2.3",
+    "192.168.0.1",
+    "198.51.100.7",
+    "127.0.0.1",
+    "169.254.169.254",
+    "224.0.0.251",
+    "2001:db8::1",
+    "fd00::5",
+    "::1",
+    "fe80::1",
+    "255.255.255.255",
+    "203.0.113.9",
+]
 HOSTS = ["pypi.org", "files.pypi.org", "evilpypi.org", "db.internal"]
 PLACES = ["198.51.100.0/24", "203.0.113.9", "2001:db8::/32", "pypi.org", "*.pypi.org", "10.1.0.0/16"]
 
@@ -27,9 +39,26 @@ def flows(pairs: list[tuple[str, str | None]], direction: int) -> Flow:
     n = len(pairs)
     none, unknown = np.zeros(n), np.full(n, -1, np.int32)
     return Flow(
-        src[:, 0].copy(), src[:, 1].copy(), dst[:, 0].copy(), dst[:, 1].copy(), unknown, unknown, none.astype(np.uint8),
-        np.full(n, direction, np.uint8), none.astype(np.uint8), none.astype(np.uint8), np.full(n, -1, np.int64), none, none, none,
-        none, unknown, unknown, np.ones(n, np.uint64), pack([None] * n), pack([h for _, h in pairs]),
+        src[:, 0].copy(),
+        src[:, 1].copy(),
+        dst[:, 0].copy(),
+        dst[:, 1].copy(),
+        unknown,
+        unknown,
+        none.astype(np.uint8),
+        np.full(n, direction, np.uint8),
+        none.astype(np.uint8),
+        none.astype(np.uint8),
+        np.full(n, -1, np.int64),
+        none,
+        none,
+        none,
+        none,
+        unknown,
+        unknown,
+        np.ones(n, np.uint64),
+        pack([None] * n),
+        pack([h for _, h in pairs]),
     )
 
 

@@ -28,9 +28,16 @@ MINUTE = 60_000_000
 def wanted(room: int) -> risk.Wanted:
     d = len(KINDS)
     return risk.Wanted(
-        np.zeros(room, np.int64), np.zeros((room, 2)), np.zeros((room, d + 2)), np.zeros((room, 3), np.int64),
-        np.zeros((room, 2), np.int64), np.zeros((room, d, 2), np.int64), np.zeros(room * d, np.int64),
-        np.zeros(room * d, np.int64), np.zeros(room * d, np.int64), np.zeros((room * d, 2), np.int64),
+        np.zeros(room, np.int64),
+        np.zeros((room, 2)),
+        np.zeros((room, d + 2)),
+        np.zeros((room, 3), np.int64),
+        np.zeros((room, 2), np.int64),
+        np.zeros((room, d, 2), np.int64),
+        np.zeros(room * d, np.int64),
+        np.zeros(room * d, np.int64),
+        np.zeros(room * d, np.int64),
+        np.zeros((room * d, 2), np.int64),
     )
 
 
@@ -54,9 +61,21 @@ class Folded:
                 (reached if event.kind == FLOW else named)[i, p] = place
         out, counts = wanted(n), np.zeros(2, np.int64)
         done = risk.fold(
-            0, np.array([e.kind for e in events], np.uint8), np.arange(n), np.zeros(n, np.int64),
-            np.array([e.ts for e in events], np.int64), np.full((n, 2), -1, np.int64), strengths, reached, named,
-            self.state, PANEL, record(SETTINGS), record(QUIET), out, counts,
+            0,
+            np.array([e.kind for e in events], np.uint8),
+            np.arange(n),
+            np.zeros(n, np.int64),
+            np.array([e.ts for e in events], np.int64),
+            np.full((n, 2), -1, np.int64),
+            strengths,
+            reached,
+            named,
+            self.state,
+            PANEL,
+            record(SETTINGS),
+            record(QUIET),
+            out,
+            counts,
         )
         assert done == n
         self.scores += [(float(out.score_value[s, 1]), out.score_terms[s].tolist()) for s in range(counts[0])]
@@ -109,7 +128,7 @@ def test_the_order_of_arrival_changes_nothing(history: list[Said], random: Any) 
     assert one.weighed() == other.weighed()
 
 
-@given(HISTORIES, st.integers(-10**9, 10**9))
+@given(HISTORIES, st.integers(-(10**9), 10**9))
 def test_shifting_all_times_changes_nothing(history: list[Said], milliseconds: int) -> None:
     one, other = Folded(), Folded()
     one.take(history)
@@ -160,7 +179,9 @@ def test_a_day_of_silence_begins_afresh(before: list[Said], after: list[Said]) -
 
 def test_terms_sum_to_the_score_and_no_modality_says_more_than_its_cap() -> None:
     folded = Folded()
-    folded.take([Said(0, FLOW, {0: 9.0, 1: 9.0}, (7,)), Said(0, GPU, {2: 9.0}), Said(0, COMMAND, {3: 9.0, 4: 9.0}, (7,))])
+    folded.take(
+        [Said(0, FLOW, {0: 9.0, 1: 9.0}, (7,)), Said(0, GPU, {2: 9.0}), Said(0, COMMAND, {3: 9.0, 4: 9.0}, (7,))]
+    )
     logit, terms = folded.weighed()
     assert math.isclose(logit, SETTINGS.prior + sum(terms))
     assert math.isclose(terms[0] + terms[1], SETTINGS.modality_cap)

@@ -14,12 +14,24 @@ DAY = 86_400
 
 
 def flow(agent: str, ts: float, **more: Any) -> dict[str, Any]:
-    return {"kind": "flow", "agent": agent, "ts": ts, "src_ip": "10.0.0.9", "src_port": 4000, "dst_ip": "10.0.1.7", "dst_port": 22,
-            "proto": "tcp", "outcome": "unanswered"} | more
+    return {
+        "kind": "flow",
+        "agent": agent,
+        "ts": ts,
+        "src_ip": "10.0.0.9",
+        "src_port": 4000,
+        "dst_ip": "10.0.1.7",
+        "dst_port": 22,
+        "proto": "tcp",
+        "outcome": "unanswered",
+    } | more
 
 
 def scan(agent: str, ts: float, targets: int = 30) -> list[dict[str, Any]]:
-    return [flow(agent, ts + i, dst_ip=f"10.0.2.{i + 1}", src_bytes=44, dst_bytes=0, src_pkts=1, dst_pkts=0) for i in range(targets)]
+    return [
+        flow(agent, ts + i, dst_ip=f"10.0.2.{i + 1}", src_bytes=44, dst_bytes=0, src_pkts=1, dst_pkts=0)
+        for i in range(targets)
+    ]
 
 
 def test_all_detectors_together_stay_within_four_kibibytes_an_agent() -> None:
@@ -59,7 +71,7 @@ def test_a_late_row_of_another_kind_is_not_late() -> None:
 def test_an_incident_keeps_its_number_and_says_what_it_rests_on() -> None:
     scorer = fresh()
     told = scorer.process(batch(scan("lab/a", START))).alerts
-    assert [a["change"] for a in told][0] == "opened"
+    assert told[0]["change"] == "opened"
     assert {a["id"] for a in told} == {"lab/a#1"}
     assert [a["update"] for a in told] == list(range(1, len(told) + 1))
     assert told[-1]["level"] == 90
@@ -113,5 +125,7 @@ def test_the_registry_says_what_is_internal_and_which_run_it_is() -> None:
 
 def test_a_score_says_which_modalities_it_has_seen() -> None:
     scorer = fresh()
-    scorer.process(batch([flow("lab/a", START), {"kind": "command", "agent": "lab/a", "ts": START + 5, "command": "ls"}]))
+    scorer.process(
+        batch([flow("lab/a", START), {"kind": "command", "agent": "lab/a", "ts": START + 5, "command": "ls"}])
+    )
     assert next(scorer.final())["seen"] == {"flow": float(START), "command": START + 5.0}

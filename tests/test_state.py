@@ -13,8 +13,20 @@ from tests.streams import START, batch, fresh
 
 
 def flows(agents: int, ts: float) -> list[dict[str, object]]:
-    return [{"kind": "flow", "agent": f"lab/{i}", "ts": ts, "src_ip": "10.0.0.9", "src_port": 4000, "dst_ip": "10.0.1.7", "dst_port": 22,
-             "proto": "tcp", "outcome": "unanswered"} for i in range(agents)]
+    return [
+        {
+            "kind": "flow",
+            "agent": f"lab/{i}",
+            "ts": ts,
+            "src_ip": "10.0.0.9",
+            "src_port": 4000,
+            "dst_ip": "10.0.1.7",
+            "dst_port": 22,
+            "proto": "tcp",
+            "outcome": "unanswered",
+        }
+        for i in range(agents)
+    ]
 
 
 def test_only_chunks_in_which_an_agent_changed_are_saved_again() -> None:
@@ -54,5 +66,5 @@ def test_state_written_with_other_settings_is_refused() -> None:
 def test_a_snapshot_that_was_cut_is_refused() -> None:
     scorer = fresh()
     scorer.process(batch(flows(3, START)))
-    with pytest.raises(StateError, match="expected .* bytes"):
+    with pytest.raises(StateError, match=r"expected \d+ bytes"):
         state.restore(Scorer(), state.snapshot(scorer)[:-5])

@@ -1,8 +1,9 @@
 """One modality stopped while another goes on: an agent that kills its log shipper or its sensor.
 
-Weak by itself: innocent agents stop logging too (of the lab's 42 sandboxes one harmless one fell silent and one never logged), so
-it moves a score only where other evidence stands beside it. It is not an event that can be remembered but a state that
-can be read: a function of when each modality was first and last heard and how often, hence the same in every order of arrival.
+Weak by itself: innocent agents stop logging too (of the lab's 42 sandboxes one harmless one fell silent and one never
+logged), so it moves a score only where other evidence stands beside it. It is not an event that can be remembered but a
+state that can be read: a function of when each modality was first and last heard and how often, hence the same in every
+order of arrival.
 
     flow     |  |  |   |  |  |   |  |  now
     command  | || | |            ^
@@ -32,11 +33,25 @@ FEW = 5
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """When quiet is silence."""
 
-    cap: Annotated[float, Meta(ge=0, le=3, description="nats at most; weak, since innocent agents stop logging too")] = 1.0
-    after_s: Annotated[float, Meta(gt=0, description="s without an event before a modality may be called silent; "
-                                   "exporters send a long flow's records up to 300 s apart")] = 600.0
-    gaps: Annotated[float, Meta(gt=0, description="mean gaps of the modality that its silence must last: a slow modality is "
-                                "quiet for long and means nothing by it")] = 20.0
+    cap: Annotated[
+        float, Meta(ge=0, le=3, description="nats at most; weak, since innocent agents stop logging too")
+    ] = 1.0
+    after_s: Annotated[
+        float,
+        Meta(
+            gt=0,
+            description="s without an event before a modality may be called silent; "
+            "exporters send a long flow's records up to 300 s apart",
+        ),
+    ] = 600.0
+    gaps: Annotated[
+        float,
+        Meta(
+            gt=0,
+            description="mean gaps of the modality that its silence must last: a slow modality is "
+            "quiet for long and means nothing by it",
+        ),
+    ] = 20.0
 
 
 @kernel

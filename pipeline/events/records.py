@@ -50,7 +50,7 @@ def event(part: Part, row: int) -> dict[str, Any]:
         }
     if isinstance(columns, Gpu):
         out["gpu"] = text(columns.gpu_name, row)
-    for name, column in zip(columns._fields, columns, strict=True):
+    for name, column in columns._asdict().items():
         if name not in NOT_SHOWN and name not in out:
             out[name] = _value(column, row)
     out["id"] = text(part.common.id, row)

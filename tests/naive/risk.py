@@ -73,7 +73,12 @@ def terms(
 
 
 def agreement(
-    history: list[Said], kinds: list[int], stories: list[int], live: list[float], spoke: list[list[tuple[float, int]]], settings: Settings
+    history: list[Said],
+    kinds: list[int],
+    stories: list[int],
+    live: list[float],
+    spoke: list[list[tuple[float, int]]],
+    settings: Settings,
 ) -> float:
     named = {p for e in history if e.kind == 2 and e.strengths for p in e.places}
     reached = {p for e in history if e.kind == 0 and e.strengths for p in e.places}

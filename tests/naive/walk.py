@@ -6,9 +6,19 @@ import ipaddress
 
 from pipeline.events import codes
 
-NOWHERE = [ipaddress.ip_network(n) for n in (
-    "0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "255.255.255.255/32", "::/127", "fe80::/10", "ff00::/8"
-)]
+NOWHERE = [
+    ipaddress.ip_network(n)
+    for n in (
+        "0.0.0.0/8",
+        "127.0.0.0/8",
+        "169.254.0.0/16",
+        "224.0.0.0/4",
+        "255.255.255.255/32",
+        "::/127",
+        "fe80::/10",
+        "ff00::/8",
+    )
+]
 
 
 def rows(names: list[str | None], known: dict[str, int]) -> list[int]:
