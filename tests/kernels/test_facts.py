@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -55,8 +56,8 @@ def walk(rows: list[Row], settings: facts.FactSettings, cuts: list[int] | None =
 
 @pytest.mark.parametrize("detector", DETECTORS)
 @given(rows=ROWS)
-def test_the_kernel_equals_its_twin(detector: object, rows: list[Row]) -> None:
-    settings = detector.Settings()  # type: ignore[attr-defined]
+def test_the_kernel_equals_its_twin(detector: ModuleType, rows: list[Row]) -> None:
+    settings = detector.Settings()
     assert walk(rows, settings) == naive.strengths(rows, settings)
 
 

@@ -66,7 +66,7 @@ def through(notes: Notes, call: Call) -> None:
             elif way in ("base64", "base32", "hex", "rot13"):
                 notes.add("encoded")
         elif way == "ifs":
-            notes.add("obscured", 4.2, words=f"runs {plain(call.name)} with IFS for blanks")
+            notes.add("obscured", 3.4, words=f"runs {plain(call.name)} with IFS for blanks")
         elif way in _ODD and call.name in _WORTH_HIDING:
             notes.add("obscured", words=f"spells {plain(call.name)} so that it is hard to read")
 

@@ -52,7 +52,7 @@ def _chroot(scene: Scene, at: int, call: Call) -> None:
 
 
 def _mount(scene: Scene, at: int, call: Call) -> None:
-    text = " ".join(call.argv[1:])
+    text = " ".join(call.argv[1:])[:500]
     if re.search(r"cgroup.*(?:rdma|memory)|-t\s+cgroup\b", text):
         scene.notes.add("escape", 4.4, "T1611", "mounts a control group hierarchy")
     elif re.search(r"^(?:-\S+ )*/dev/(?:sda\d?|vda\d?|nvme0n1p?\d?|xvda\d?) ", text):

@@ -122,7 +122,7 @@ _TUNNEL_FILES: Final = re.compile(
 
 def _fetches(notes: Notes, script: Script, call: Call) -> None:
     for found in fetch(call):
-        if _TUNNEL_FILES.search("/" + found.source.host + found.source.path):
+        if _TUNNEL_FILES.search(f"/{found.source.host}{found.source.path}"[-300:]):
             notes.add("fetch", words=f"fetches {plain(base(found.source.path))}")
 
 
