@@ -15,6 +15,8 @@ A format of lines has
                   line's rows. The batch may keep `data` for its strings and use what is free behind `size`: ROOM
                   bytes or more
 
+    warm          () -> None, where it has kernels: have them ready, so that the first message does not wait
+
 and a format that needs the whole file
 
     count_rows    (path: Path) -> int

@@ -15,8 +15,10 @@ from pipeline.errors import RejectedError
 from pipeline.events.together import interleave, positions_of
 from pipeline.formats import KEPT_BYTES, LINE_BYTES, ROOM, Decoded, Rejected, _fields, too_long
 from pipeline.formats._documents import lay_flat, one_object
+from pipeline.formats._fast import read_lines
 from pipeline.formats._plain import read_plain
 from pipeline.formats._rows import Rows
+from pipeline.kernels.compiled import FOLDER
 from pipeline.registry import read_entry
 
 TITLE: Final = "native events as JSON"
@@ -25,6 +27,9 @@ SUFFIXES: Final = (".ndjson", ".jsonl", ".json")
 SPACE: Final = b" \t\r"
 WORTH_IT: Final = 1 << 13
 """Bytes from which on the fast lane is quicker: to lay out its columns costs as much as some lines of the slow one."""
+
+PATIENCE: Final = 64 << 20
+"""Bytes that the slow lane reads in about the time that the fast one takes to be compiled (measured: 25 MB/s, 3 s)."""
 
 SPACED_COLON: Final = re.compile(rb'"[ \t\r]+:')
 
@@ -46,9 +51,43 @@ def decode(data: bytes | memoryview, source: int, position: int) -> Decoded:
 
 def decode_lines(data: NDArray[np.uint8], size: int, source: int, position: int) -> Decoded:
     """Lines of objects, data[:size], by the lane that is quicker; the n-th, blank ones counted, has position + n."""
-    if size < WORTH_IT or numba.config.DISABLE_JIT:
-        return decode_slowly(data[:size].tobytes(), source, position)
-    return decode_fast(data, size, source, position)
+    if size >= WORTH_IT and FAST_LANE.open_for(size):
+        return decode_fast(data, size, source, position)
+    return decode_slowly(data[:size].tobytes(), source, position)
+
+
+def warm() -> None:
+    """Have the fast lane's kernel ready: read from disk, or compiled, which takes some seconds."""
+    if not numba.config.DISABLE_JIT:
+        line = b'{"agent":"a","ts":1,"gpu":0}'
+        decode_fast(np.frombuffer(bytearray(line + bytes(ROOM)), np.uint8), len(line), 0, 0)
+
+
+class FastLane:
+    """Whether the fast lane is quicker by now; what comes out is the same.
+
+    Where its kernel lies compiled on disk, it is at once. Otherwise compiling it takes as long as the slow lane takes for
+    PATIENCE bytes, so that many go there first.
+    """
+
+    def __init__(self) -> None:
+        self.waited = 0
+
+    def open_for(self, size: int) -> bool:
+        """Whether to take it for so many bytes."""
+        if numba.config.DISABLE_JIT:
+            return False
+        if self.waited < PATIENCE:
+            self.waited = PATIENCE if on_disk() or read_lines.signatures else self.waited + size
+        return self.waited >= PATIENCE
+
+
+FAST_LANE: Final = FastLane()
+
+
+def on_disk() -> bool:
+    """Whether the kernel of the fast lane lies compiled on disk."""
+    return FOLDER is not None and any(FOLDER.glob(f"*/*.{read_lines.__name__}-*.nbi"))
 
 
 def decode_fast(data: NDArray[np.uint8], size: int, source: int, position: int) -> Decoded:

@@ -225,4 +225,5 @@ class Record(NamedTuple):
 
 def warm() -> None:
     """Have the kernels of reading compiled."""
+    native.warm()
     read("command", [Record(b"warm", b'[{"agent": "warm", "ts": 0, "command": "true"}]')], Keys(0, 1, strict=True))
