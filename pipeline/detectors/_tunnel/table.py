@@ -11,8 +11,8 @@ __all__ = ["TABLE", "Reader"]
 
 # Nats: a program or option that has no other use than a way in from outside stands above 6.2 (a score of 70) by itself;
 # what people at work also use (a port forwarded to oneself, an overlay network, a proxy) stands below 5.3 (a score of
-# 50). Of the development recordings none of 2,260 innocent command logs of agents shows one of the first kind; of 10,624
-# one-liners of system administrators five are ssh -R.
+# 50). Of the development recordings none of 2,260 innocent command logs of agents shows one of the first kind; of
+# 10,624 one-liners of system administrators five are ssh -R.
 TABLE = Table(
     looks=[
         Fact("fetch", 1.6, "fetches or installs a tunnel program", "T1105"),
