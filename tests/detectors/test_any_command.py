@@ -18,7 +18,8 @@ SHELL = (
     "stratum+tcp://a.b:1 --algo rx/0 nmap -p -iL 10.0.0.0/8 1.2.3.4 ping curl wget http://1.2.3.4/x.sh -O "
     "http://[::1]:x/ tftp -g -r scp -t chmod 777 +x ./x /tmp/.x sh bash python3 -c perl -e cat /etc/shadow >> "
     "> < /dev/tcp/h/1 ~/.ssh/authorized_keys | & && || ; ( ) $( ) ` ' \" { } $x ${IFS} <<E E crontab - useradd -u 0 "
-    "kill pkill filebeat history -c unset HISTFILE touch rm -rf /var/log/wtmp base64 -d exec -a mount docker run -v /:/h busybox AAAA "
+    "kill pkill filebeat history -c unset HISTFILE touch rm -rf /var/log/wtmp base64 -d exec -a mount "
+    "docker run -v /:/h busybox AAAA "
     "for i in do done $i while read seq xargs -P -I{} {} \u00b2 \x1b[31m \u202e @x [: = --"
 )
 WORDS = SHELL.split()
