@@ -32,9 +32,17 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
 
     coordinator_errors = 0
 
+    def __init__(self, *arguments: Any, **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        self.reached: dict[TP, int] = {}
+        """Offsets up to which everything has been handed on."""
+        self.handed: dict[TP, int] = {}
+        """The next offset after what was handed on last."""
+
     async def seek_to_committed(self) -> Mapping[TP, int]:
         """Seek to the offsets in the state; from here on events count."""
         offsets = dict(await super().seek_to_committed())
+        self.reached, self.handed = {}, {}
         for tp, offset in self.app.wanted_offsets(self.assignment()).items():
             self._thread.seek(tp, offset)
             offsets[tp] = offset
@@ -52,6 +60,7 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
                     await self.sleep(FULL_S)
                     continue
                 generation = self.app.consumer_generation_id
+                self._reach()
                 records = await self._getmany(active_partitions=active, timeout=FETCH_S)
                 if self.should_stop:
                     continue
@@ -88,15 +97,28 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         )
         await self.wait_first(self.callback(message), self.suspend_flow.wait())
         self._read_offset[tp] = last
+        self.handed[tp] = last + 1
 
-    def behind(self, tp: TP) -> bool:
-        """Whether the broker holds more of a partition than was handed on; True where that is not known yet."""
-        assigned = self._thread._consumer._subscription.subscription.assignment
-        try:
-            now = assigned.state_value(tp)
-            return now.highwater is None or now.position < now.highwater
-        except (AttributeError, AssertionError, KeyError):  # between two assignments
+    def behind(self, tp: TP, next_offset: int) -> bool:
+        """Whether more of a partition is to be had than was taken in before `next_offset`; True where that is not known yet."""
+        state = self._state(tp)
+        if state is None or state.highwater is None:
             return True
+        return self.reached.get(tp, -1) < state.highwater or next_offset < self.handed.get(tp, 0)
+
+    def _state(self, tp: TP) -> Any:
+        """What the client knows of a partition; None between two assignments."""
+        consumer = self._thread._consumer
+        subscription = consumer._subscription.subscription if consumer is not None else None
+        assigned = subscription.assignment if subscription is not None else None
+        return assigned.state_value(tp) if assigned is not None else None
+
+    def _reach(self) -> None:
+        """Before a fetch: all that was fetched before has been handed on. A position also steps over what is not a record."""
+        for tp in self.assignment():
+            state = self._state(tp)
+            if state is not None and state.has_valid_position:
+                self.reached[tp] = state.position
 
     def away(self) -> bool:
         """Whether the group's coordinator cannot be reached."""

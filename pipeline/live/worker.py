@@ -85,9 +85,10 @@ class Worker:
     def line_up(self, partition: int) -> LineUp:
         """What is held of a partition: nothing yet."""
         def behind(kind: str) -> bool:
-            return bool(self.app.consumer.behind(TP(self.names[kind], partition)))
+            return bool(self.app.consumer.behind(TP(self.names[kind], partition), made.next.get(kind, 0)))
 
-        return LineUp(self.settings.order_wait_s, behind, self.settings.gaps)
+        made = LineUp(self.settings.order_wait_s, behind, self.settings.gaps)
+        return made
 
     def full(self) -> set[TP]:
         """Input partitions of which enough is held."""

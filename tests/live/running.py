@@ -271,7 +271,9 @@ def same(found: Found, expected: Expected, exactly: bool = True) -> None:
         for wanted, there in ((expected.evidence, found.evidence), (expected.alerts, found.alerts)):
             for name, record in wanted.items():
                 for said in there[name]:
-                    assert {**said, "source": 0, "position": 0} == {**record, "source": 0, "position": 0}
+                    differs = {key: (said.get(key), record.get(key)) for key in said.keys() | record.keys()
+                               if key not in ("source", "position") and said.get(key) != record.get(key)}
+                    assert not differs, f"{name}: {differs}"
 
 
 def bare(final: dict[str, Any]) -> dict[str, Any]:
