@@ -11,7 +11,10 @@ from pipeline.shell.quoting import Body, Outline, body_index
 
 __all__ = ["Source", "parse"]
 
-_PARSER = Parser(Language(tree_sitter_bash.language()))
+_LANGUAGE = Language(tree_sitter_bash.language())
+_PLAIN = bytes(range(128)) + b"z" * 128
+"""Every byte of a character outside ASCII as a letter: the scanner of tree-sitter-bash 0.25.1 gives code points to C's
+``isalnum`` and its kin, which read outside of their tables for large ones, and crashes. Offsets stay the same."""
 
 
 class Source(NamedTuple):
@@ -51,20 +54,22 @@ def parse(ready: Outline) -> Source | None:
         'program'
     """
     data = ready.text.encode("utf-8", "replace")
-    if len(data) < _SMALL:
-        root = _PARSER.parse(data).root_node
+    text = data if data.isascii() else data.translate(_PLAIN)
+    # A new parser costs 1 us, and keeps nothing of a parse that was given up or runs in another thread.
+    parser = Parser(_LANGUAGE)
+    if len(text) < _SMALL:
+        root = parser.parse(text).root_node
     else:
         reads = 0
 
         def piece(offset: int, _: object) -> bytes:
             nonlocal reads
             reads += 1
-            return data[offset : offset + 4096]
+            return text[offset : offset + 4096]
 
         try:
-            root = _PARSER.parse(piece, progress_callback=lambda *_: reads > _PART_READS).root_node
+            root = parser.parse(piece, progress_callback=lambda *_: reads > _PART_READS).root_node
         except ValueError:
-            _PARSER.reset()
             return None
     return Source(data, root, ready.operators, ready.bodies)
 

@@ -153,6 +153,15 @@ def test_same_text_same_answer(pieces: list[str]) -> None:
     assert read(text) == read(text)
 
 
+def test_letters_of_every_plane_are_letters() -> None:
+    """The parser's scanner reads outside of its tables for these, unless they are kept from it."""
+    for code in (*range(0x100, 0x110000, 0x1777), 0x10FFFF):
+        for form in ("[[ -{}{} x ]]; a", "${}{}; a", "a <<E\n${}{}\nE", "{}{} b; a", "a {}{}"):
+            command = form.replace("{}", chr(code))
+            assert "a" in [call.name for call in read_strictly(command).calls], ascii(command)
+    assert read_strictly("grüß 'dé' 😀").calls[0].argv == ("grüß", "dé", "😀")
+
+
 def test_a_fault_of_ours_costs_one_command(monkeypatch: pytest.MonkeyPatch) -> None:
     def fault(*_: object) -> None:
         raise RuntimeError("fault")
