@@ -112,6 +112,9 @@ class Walk:
         self.last_ts: float | None = None
         shares = Shares(config.reading)
         self.readers = [Reader(source, shares) for source in found.sources]
+        self.risen: dict[str, dict[str, Any]] = {}
+        """The highest score written of each agent that ever reached the lowest level: the walk forgets an agent that is
+        silent for a day, the account of a long recording must not."""
 
     def declare(self, found: inputs.Found) -> None:
         """Take in what files of registry entries hold."""
@@ -154,6 +157,9 @@ class Walk:
                 self.first_ts = first if self.first_ts is None else min(first, self.first_ts)
                 self.last_ts = last if self.last_ts is None else max(last, self.last_ts)
         outcome = self.scorer.process(batch)
+        for score in outcome.scores:
+            if score["score"] >= LEVELS[0] and score["score"] > self.risen.get(score["agent"], {"score": 0.0})["score"]:
+                self.risen[score["agent"]] = score
         self.write("scores", outcome.scores)
         self.write(
             "evidence", [{**record, "source": self.found.names[record["source"]]} for record in outcome.evidence]
@@ -176,7 +182,7 @@ class Walk:
         riskiest: list[dict[str, Any]] = []
         levels = dict.fromkeys(map(str, LEVELS), 0)
         agents = 0
-        records = self.scorer.final()
+        records = self.last_records()
         while chunk := list(islice(records, CHUNK)):
             for record in chunk:
                 for level in LEVELS:
@@ -185,6 +191,16 @@ class Walk:
             riskiest = heapq.nsmallest(RISKIEST, [*riskiest, *chunk], key=lambda r: (-r["peak"]["score"], r["agent"]))
             self.write("agents", chunk)
         return riskiest, levels, agents
+
+    def last_records(self) -> Iterator[dict[str, Any]]:
+        """The final record of each agent that the walk still knows, then of those it forgot after they had risen."""
+        for record in self.scorer.final():
+            highest = self.risen.pop(record["agent"], None)
+            if highest is not None and highest["score"] > record["peak"]["score"]:
+                record["peak"] = peak_of(highest)
+            yield record
+        for highest in self.risen.values():
+            yield {**highest, "peak": peak_of(highest)}
 
     def account(self) -> dict[str, Any]:
         """What became of every row that was read."""
@@ -198,6 +214,11 @@ class Walk:
         }
         assert account["read"] == account["scored"] + account["rejected"] + account["late"], account
         return account
+
+
+def peak_of(score: Mapping[str, Any]) -> dict[str, Any]:
+    """A score as the peak of its agent's final record."""
+    return {key: score[key] for key in ("score", "ts", "terms")}
 
 
 # ---------------------------------------------------------------- rows that could not be read

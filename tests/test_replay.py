@@ -146,6 +146,16 @@ def test_a_registry_says_what_is_expected(tmp_path: Path) -> None:
     assert peak["none"] > 50 > peak["training"]
 
 
+def test_what_an_agent_did_days_ago_is_not_forgotten_at_the_end(tmp_path: Path) -> None:
+    later = flow("lab/scans", START + 3 * 86400.0, "203.0.113.9", 443, src_bytes=900, dst_bytes=40000)
+    whole = replayed([write(tmp_path / "one.ndjson")], tmp_path / "one")
+    summary = replayed([write(tmp_path / "two.ndjson", [*events(), later])], tmp_path / "two")
+    assert summary["levels"] == whole["levels"]
+    assert summary["levels"]["90"] == 1
+    assert summary["riskiest"][0]["agent"] == "lab/scans"
+    assert summary["riskiest"][0]["score"] < 5 < 90 < summary["riskiest"][0]["peak"]["score"]
+
+
 def test_events_where_a_registry_should_be_are_refused(tmp_path: Path) -> None:
     path = write(tmp_path / "events.ndjson")
     with pytest.raises(InputError, match="expected registry entries"):
