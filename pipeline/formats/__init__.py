@@ -12,8 +12,8 @@ A format of lines has
                   one whole message
     decode_lines  (data: uint8[], size: int, source: int, position: int) -> Decoded
                   data[:size] is a stretch of a file, cut at line ends; one line more or less in it changes no other
-                  line's rows. The batch may keep `data` for its strings and use what is free behind `size`: ROOM
-                  bytes or more
+                  line's rows. The batch may keep `data` for its strings, change it, and use what is free behind
+                  `size`: ROOM bytes or more
 
     warm          () -> None, where it has kernels: have them ready, so that the first message does not wait
 

@@ -3,12 +3,13 @@
     {"kind":"flow","agent":"lab/a","ts":1612989363.069367,"src_ip":"10.0.1.8",...}
      ^ key: the one that followed last time, else looked up     ^ value: by the field's class
 
-Plain is: one object a line, known fields or unknown ones with plain values, each once; strings of ASCII without
-escapes; numbers whose float64 is exact by one operation (Clinger 1990: a mantissa below 2**53, a power of ten up to
-22); addresses in their usual spelling. Whatever is not, or holds a value out of bounds, is handed on: the slow lane
-reads that line, and it words what is wrong with it. What is accepted here equals what the slow lane gives, bit for bit.
+Plain is: one object a line, known fields or unknown ones with plain values, each once; names of fields without escapes,
+strings of right UTF-8 with right escapes; numbers whose float64 is exact by one operation (Clinger 1990: a mantissa
+below 2**53, a power of ten up to 22); addresses in their usual spelling. Whatever is not, or holds a value out of
+bounds, is handed on: the slow lane reads that line, and it words what is wrong with it. What is accepted here equals
+what the slow lane gives, bit for bit.
 
-Strings are not copied: they are offsets into the buffer.
+Strings are not copied: they are offsets into the buffer, where the escapes of accepted lines are undone.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from pipeline.events.columns import Command, Flow, Gpu
 from pipeline.formats import LINE_BYTES, _fields
 from pipeline.formats._addresses import read_address
 from pipeline.formats._numbers import read_number
+from pipeline.formats._strings import plain_length, text_length, undo_escapes
 from pipeline.formats._words import (
     ADDRESS,
     BEGIN,
@@ -43,7 +45,7 @@ from pipeline.formats._words import (
 )
 from pipeline.kernels.compiled import inlined, kernel
 from pipeline.kernels.hashing import MULTIPLIER, SEED, finish, hash_tuple, mix
-from pipeline.kernels.wide import Whole, digits16, first_bit, line_ends32, load64, string_ends32
+from pipeline.kernels.wide import Whole, digits16, first_bit, line_ends32, load64
 
 SHORTEST: Final = len('{"agent":"a","ts":1,"gpu":0}')
 """No line that is accepted has fewer bytes."""
@@ -126,7 +128,8 @@ class Line(NamedTuple):
     """The values of one line by the code of their field, until all of it is known to be plain.
 
     number  float64[fields]
-    place   int64[fields, 2], where a string lies and its length; of an enumeration or a truth its code
+    place   int64[fields, 3], where a string lies, its length, and whether it has escapes; of an enumeration or a truth
+            its code
     half    uint64[fields, 2], an address
     other   int64[OTHERS, 2], where the names of unknown fields lie and their lengths
     follow  int64[fields + 2], which field came after which the last time
@@ -166,7 +169,7 @@ def new_line() -> Line:
     """Room for one line, and no memory of lines before."""
     fields = UNKNOWN + 2
     return Line(
-        np.zeros(fields), np.zeros((fields, 2), np.int64), np.zeros((fields, 2), np.uint64),
+        np.zeros(fields), np.zeros((fields, 3), np.int64), np.zeros((fields, 2), np.uint64),
         np.zeros((OTHERS, 2), np.int64), np.full(fields, UNKNOWN, np.int64),
     )  # fmt: skip
 
@@ -180,17 +183,6 @@ def new_sheet(rows: int) -> Sheet:
         np.empty((HASHED + 1, rows), np.uint64),
         np.empty((max(map(len, FLOATS)), rows), np.float64),
     )
-
-
-@inlined
-def plain_length(data: NDArray[np.uint8], at: Whole) -> Whole:
-    """How many bytes from `at` on are plain in a string."""
-    length: Whole = 0
-    while True:
-        ends = string_ends32(data, at + length)
-        if ends != 0:
-            return length + first_bit(ends)
-        length += 32
 
 
 @inlined
@@ -255,8 +247,8 @@ def same_name(data: NDArray[np.uint8], other: NDArray[np.int64], count: Whole, a
 def skip_value(data: NDArray[np.uint8], at: Whole) -> Whole:
     """Where a plain value ends; -1 where it is not plain."""
     if data[at] == QUOTE:
-        end = at + 1 + plain_length(data, at + 1)
-        return end + 1 if data[end] == QUOTE else -1
+        length, _ = text_length(data, at + 1)
+        return at + length + 2 if length >= 0 else -1
     word = load64(data, at)
     if word & FOUR == TRUE:
         return at + 4
@@ -364,17 +356,18 @@ def read_value(
         return end if whole or kind != INTEGER else -1
     if data[at] == QUOTE:
         at += 1
+        if kind <= NAME:
+            length, escaped = text_length(data, at)
+            if length < 0 or (length == 0 and code == GPU):
+                return -1
+            place[code, 0] = at
+            place[code, 1] = length if length > 0 or code == COMMAND else -1
+            place[code, 2] = escaped
+            return at + length + 1
         length = plain_length(data, at)
         if data[at + length] != QUOTE:
             return -1
-        if kind <= NAME:
-            place[code, 0] = at
-            place[code, 1] = length
-            if length == 0 and code != COMMAND:
-                if code == GPU:
-                    return -1
-                place[code, 1] = -1
-        elif kind == WORD:
+        if kind == WORD:
             meaning = look_up(data, at, length, ENUM_WORD, ENUM_VALUE, ENUM_MULTIPLIER)
             if meaning < 0 or meaning // ENUM_STRIDE != code:
                 return -1
@@ -394,6 +387,7 @@ def read_value(
             return -1
         place[code, 0] = at
         place[code, 1] = count
+        place[code, 2] = 0
         return at + count
     if kind == TRUTH:
         if load64(data, at) & FOUR == TRUE:
@@ -431,7 +425,6 @@ def microseconds(seconds: float) -> Whole:
 
 @inlined
 def write_flow(
-    data: NDArray[np.uint8],
     said: Whole,
     row: int,
     number: NDArray[np.float64],
@@ -468,9 +461,8 @@ def write_flow(
     words[1, row] = half[SRC_IP, 1]
     words[2, row] = half[DST_IP, 0]
     words[3, row] = half[DST_IP, 1]
-    if said & (1 << FLOW_ID) != 0:
-        words[HASHED, row] = hash_plain(data, place[FLOW_ID, 0], place[FLOW_ID, 1])
-    else:
+    words[HASHED, row] = 0
+    if said & (1 << FLOW_ID) == 0:
         words[HASHED, row] = hash_tuple(
             half[SRC_IP, 0], half[SRC_IP, 1], half[DST_IP, 0], half[DST_IP, 1],
             shorts[MOST_STRINGS, row], shorts[MOST_STRINGS + 1, row], proto,
@@ -479,8 +471,7 @@ def write_flow(
 
 
 @inlined
-def write_row(
-    data: NDArray[np.uint8],
+def write_numbers(
     said: Whole,
     row: int,
     number: NDArray[np.float64],
@@ -492,7 +483,7 @@ def write_row(
     words: NDArray[np.uint64],
     floats: NDArray[np.float64],
 ) -> bool:
-    """Write a line as a row; whether all it says is there and within bounds (what was written is void if not)."""
+    """Write all but the strings of a row; whether what is needed is there and all within bounds (void if not)."""
     kind = kind_of(said, place)
     if kind < 0 or said & REQUIRED[kind] != REQUIRED[kind] or place[AGENT, 1] > AGENT_BYTES:
         return False
@@ -501,10 +492,6 @@ def write_row(
         return False
     octets[0, row] = kind
     longs[TS_LONG, row] = ts
-    for i in range(STRING_COUNT[kind]):
-        field = STRING_FIELD[kind, i]
-        longs[OFFSETS + i, row] = place[field, 0]
-        shorts[i, row] = place[field, 1] if said & (1 << field) != 0 else -1
     for i in range(FLOAT_COUNT[kind]):
         field = FLOAT_FIELD[kind, i]
         value = np.nan
@@ -514,10 +501,37 @@ def write_row(
                 return False
         floats[i, row] = value
     if kind == codes.FLOW:
-        return write_flow(data, said, row, number, place, half, octets, shorts, longs, words)
+        return write_flow(said, row, number, place, half, octets, shorts, longs, words)
+    return True
+
+
+@inlined
+def write_strings(
+    data: NDArray[np.uint8],
+    said: Whole,
+    row: int,
+    place: NDArray[np.int64],
+    octets: NDArray[np.uint8],
+    shorts: NDArray[np.int32],
+    longs: NDArray[np.int64],
+    words: NDArray[np.uint64],
+) -> None:
+    """Write the strings of a row that is accepted: from here on its line may be changed."""
+    kind = octets[0, row]
+    for i in range(STRING_COUNT[kind]):
+        field = STRING_FIELD[kind, i]
+        shorts[i, row] = -1
+        if said & (1 << field) != 0:
+            if place[field, 2] != 0:
+                place[field, 1] = undo_escapes(data, place[field, 0], place[field, 1])
+            longs[OFFSETS + i, row] = place[field, 0]
+            shorts[i, row] = place[field, 1]
     if kind == codes.GPU:
         words[HASHED, row] = hash_plain(data, place[GPU, 0], place[GPU, 1])
-    return True
+    elif kind == codes.FLOW and said & (1 << FLOW_ID) != 0:
+        if place[FLOW_ID, 2] != 0:
+            place[FLOW_ID, 1] = undo_escapes(data, place[FLOW_ID, 0], place[FLOW_ID, 1])
+        words[HASHED, row] = hash_plain(data, place[FLOW_ID, 0], place[FLOW_ID, 1])
 
 
 @inlined
@@ -560,8 +574,9 @@ def read_lines(
         if (
             end >= 0
             and end - at <= LINE_BYTES
-            and write_row(data, said, rows, number, place, half, octets, shorts, longs, words, floats)
+            and write_numbers(said, rows, number, place, half, octets, shorts, longs, words, floats)
         ):
+            write_strings(data, said, rows, place, octets, shorts, longs, words)
             longs[POSITION_LONG, rows] = lines
             rows += 1
         else:
