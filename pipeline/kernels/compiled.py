@@ -1,8 +1,9 @@
 """How kernels are compiled and where the compiled code is kept.
 
-Compiled kernels lie in a folder named after everything that could make them stale: the sources of all rooms that hold
-kernels, the versions of Python and numba, and the processor. An edit there gives a new folder; nothing is ever reused by mistake, and
-two processes that start at once write the same bytes. Without a writable place the kernels are compiled in memory.
+Compiled kernels lie in a folder named after everything that could make them stale: the sources that hold kernels or the
+layouts they read, the versions of Python and numba, and the processor. An edit there gives a new folder; nothing is
+ever reused by mistake, and two processes that start at once write the same bytes. Without a place that is ours alone the
+kernels are compiled in memory.
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ import platformdirs
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-ROOMS_WITH_KERNELS = ("kernels", "events", "formats", "detectors", "risk.py", "alerts.py", "scorer.py")
+LAYOUTS = "events"
+"""The room whose types kernels read without being kernels."""
+
 KEPT_FOLDERS = 4
 
 
@@ -37,11 +40,10 @@ def fingerprint() -> str:
     """
     digest = hashlib.sha256()
     package = Path(__file__).resolve().parent.parent
-    for room in ROOMS_WITH_KERNELS:
-        place = package / room
-        for source in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
-            if source.exists():
-                digest.update(f"{source.relative_to(package)}\0".encode() + source.read_bytes())
+    for source in sorted(package.rglob("*.py")):
+        text = source.read_bytes()
+        if b"kernels.compiled import" in text or source.parent.name == LAYOUTS:
+            digest.update(f"{source.relative_to(package)}\0".encode() + text)
     digest.update("\0".join([sys.version, numba.__version__, llvmlite.binding.get_host_cpu_name(),
                              platform.machine(), str(package), str(numba.config.BOUNDSCHECK)]).encode())
     return digest.hexdigest()[:16]
@@ -50,11 +52,12 @@ def fingerprint() -> str:
 def compiled_folder() -> Path | None:
     """The folder for compiled kernels, made if missing; None where none can be written."""
     wished = os.environ.get("AGENTRISK_CACHE_DIR") or platformdirs.user_cache_dir("agentrisk", appauthor=False)
-    for root in (Path(wished), Path(tempfile.gettempdir()) / f"agentrisk-{os.getuid() if hasattr(os, 'getuid') else 0}"):
+    for root in (Path(wished), Path(tempfile.gettempdir()) / f"agentrisk-{os.getuid()}"):
         folder = root / "kernels" / fingerprint()
         try:
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            if hasattr(os, "getuid") and folder.stat().st_uid != os.getuid():
+            for place in (root, root / "kernels", folder):
+                place.mkdir(parents=True, exist_ok=True, mode=0o700)
+            if not all(map(ours, (root, root / "kernels", folder))):
                 continue
             with tempfile.TemporaryFile(dir=folder):
                 pass
@@ -63,6 +66,12 @@ def compiled_folder() -> Path | None:
         forget_old(folder)
         return folder
     return None
+
+
+def ours(folder: Path) -> bool:
+    """Whether a folder is ours and nobody else may write there: compiled code is run, so it must be nobody else's."""
+    found = folder.lstat()
+    return found.st_uid == os.getuid() and not found.st_mode & 0o022 and not folder.is_symlink()
 
 
 def forget_old(current: Path) -> None:
