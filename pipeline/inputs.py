@@ -29,7 +29,15 @@ from pipeline.plugins import discover
 from pipeline.reading import Reader, Settings, Shares, Source
 from pipeline.unpacking import PACKINGS, Stream
 
+try:
+    import resource
+except ImportError:  # not on Windows
+    resource = None  # type: ignore[assignment]
+
 STDIN: Final = "-"
+OTHER_FILES: Final = 256
+"""Files that are open beside the inputs: libraries, sinks, sockets."""
+
 HEAD_BYTES: Final = 1 << 16
 """How much of a file is looked at to tell what it is."""
 
@@ -82,7 +90,18 @@ def find(paths: Sequence[str], settings: Settings | None = None) -> Found:
         problems.append(f"expected a file of events in {', '.join(paths) or 'INPUT'}, got none")
     if problems:
         raise InputError("; ".join(problems))
+    allow_open(len(found.sources))
     return found
+
+
+def allow_open(files: int) -> None:
+    """Ask the system to let as many files be open at once, as far as it does."""
+    if resource is None:
+        return
+    allowed, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = files + OTHER_FILES if most == resource.RLIM_INFINITY else min(most, files + OTHER_FILES)
+    if allowed != resource.RLIM_INFINITY and allowed < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
 def take_folder(

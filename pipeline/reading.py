@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from io import BufferedReader, BytesIO
 from pathlib import Path
 from types import ModuleType
-from typing import Annotated, BinaryIO
+from typing import Annotated, cast
 
 import msgspec
 import numpy as np
@@ -16,7 +18,7 @@ from pipeline.blocks import Block, LongLine, blocks
 from pipeline.formats import Decoded, Rejected, too_long
 from pipeline.formats._documents import flatten, fresh
 from pipeline.formats._rows import Rows
-from pipeline.unpacking import PACKINGS, Stream
+from pipeline.unpacking import MAGIC, PACKINGS, Stream
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -94,6 +96,16 @@ class LaidFlat:
         return got
 
 
+def told_by_head(head: bytes) -> tuple[str, bool]:
+    """How a stream without a name is packed, and whether it is a JSON array, by its first bytes.
+
+    >>> told_by_head(bytes.fromhex("1f8b08")), told_by_head(b" [{}]")
+    (('.gz', False), ('', True))
+    """
+    packing = next((packing for packing, magic in MAGIC.items() if head.startswith(magic)), "")
+    return packing, head.lstrip()[:1] == b"["
+
+
 class Reader:
     """The rows of one source, in its order."""
 
@@ -113,10 +125,8 @@ class Reader:
         try:
             if not hasattr(self.source.format, "decode_lines"):
                 yield from self._whole()
-            elif self.source.path is None:
-                yield from self._lines(sys.stdin.buffer)
             else:
-                with open(self.source.path, "rb") as file:
+                with self._opened() as file:
                     yield from self._lines(file)
         except OSError as error:
             yield self._refused(0, f"expected a file that can be read, got {error.strerror or error}", b"", 0)
@@ -133,10 +143,21 @@ class Reader:
             self.done = (self.source.size or 0) * done // max(1, self.source.rows or 0)
             yield decoded
 
-    def _lines(self, file: BinaryIO) -> Iterator[Decoded]:
-        self.stream = PACKINGS[self.source.packing](file)
+    def _opened(self) -> AbstractContextManager[BufferedReader]:
+        """The source's bytes; of a small file all of them at once, so that thousands of files may be merged."""
+        if self.source.path is None:
+            return nullcontext(cast(BufferedReader, sys.stdin.buffer))
+        if self.source.size is not None and self.source.size <= self.shares.block_bytes():
+            return BufferedReader(BytesIO(self.source.path.read_bytes()))
+        return open(self.source.path, "rb")
+
+    def _lines(self, file: BufferedReader) -> Iterator[Decoded]:
+        packing, document = self.source.packing, self.source.document
+        if self.source.size is None:
+            packing, document = told_by_head(file.peek(1))
+        self.stream = PACKINGS[packing](file)
         position = 1
-        stream = LaidFlat(self.stream) if self.source.document else self.stream
+        stream = LaidFlat(self.stream) if document else self.stream
         for piece in blocks(stream, self.shares.block_bytes):
             if isinstance(piece, Block):
                 decoded = self.source.format.decode_lines(piece.data, piece.size, self.source.index, position)

@@ -127,3 +127,6 @@ class Zstd:
 
 PACKINGS: Final[dict[str, type[Plain] | type[Gzip] | type[Zstd]]] = {"": Plain, ".gz": Gzip, ".zst": Zstd}
 """How a file's name ends, and what reads it."""
+
+MAGIC: Final = {".gz": b"\x1f\x8b", ".zst": b"\x28\xb5\x2f\xfd"}
+"""How packed bytes begin (RFC 1952, RFC 8878)."""

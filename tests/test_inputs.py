@@ -6,7 +6,7 @@ import gzip
 import io
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,10 @@ import zstandard
 
 from pipeline import inputs
 from pipeline.errors import InputError
+from pipeline.events.batch import Batch
 from pipeline.formats import Decoded
 from pipeline.inputs import Skipped, find
+from pipeline.merge import Stream, merge
 from pipeline.reading import Reader, Settings, Shares, Source
 from tests.naive.batches import events
 
@@ -190,7 +192,7 @@ def test_an_empty_file_is_a_source_without_events(tmp_path: Path) -> None:
 
 def test_standard_input_is_read_as_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     data = lines({"agent": "lab/a", "declared_gpu": "none"}, command(1), command(2))
-    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(data)))
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BufferedReader(io.BytesIO(data))))
     found = find(["-"])
     (source,) = found.sources
     decoded = read(source)
@@ -265,3 +267,37 @@ def test_formats_are_found_by_how_names_end() -> None:
     assert told[1] == ".gz"
     assert inputs.by_name("x/events.txt.gz") is None
     assert inputs.by_name("x/jsonl") is None
+
+
+LINES = lines(command(1), command(2))
+STREAMS = {
+    "lines": LINES,
+    "gzip": gzip.compress(LINES),
+    "zstd": zstandard.ZstdCompressor().compress(LINES),
+    "array": json.dumps([command(1), command(2)], indent=1).encode(),
+}
+
+
+@pytest.mark.parametrize("data", STREAMS.values(), ids=STREAMS)
+def test_standard_input_tells_by_its_first_bytes_what_it_is(monkeypatch: pytest.MonkeyPatch, data: bytes) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BufferedReader(io.BytesIO(data))))
+    assert times(find(["-"]).sources[0]) == [1, 2]
+
+
+def test_thousands_of_small_files_are_merged_without_keeping_them_open(tmp_path: Path) -> None:
+    for i in range(300):
+        write(tmp_path / f"{i:04d}.jsonl", lines(command(i), command(1000 + i)))
+    found = find([str(tmp_path)])
+    shares = Shares()
+    opened = []
+
+    def batches(source: Source) -> Iterator[Batch]:
+        for decoded in Reader(source, shares):
+            opened.append(len(os.listdir("/proc/self/fd")))
+            yield decoded.batch
+
+    streams = [Stream(lambda source=source: batches(source), source.begins) for source in found.sources]  # type: ignore[misc]
+    got = [event["ts"] for batch in merge(streams) for event in events(batch)]
+    assert got == sorted(got)
+    assert len(got) == 600
+    assert max(opened) - min(opened) < 10

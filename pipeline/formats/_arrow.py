@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.types as kinds
 from numpy.typing import NDArray
 
-from pipeline.events.strings import Strings
+from pipeline.events.strings import Strings, raw
 from pipeline.formats import LINE_BYTES, ROOM, _fields
 from pipeline.formats._addresses import read_addresses
 from pipeline.formats._words import ADDRESS, CLASSES, INTEGER, NAME, NUMBER, TEXT, TRUTH, WORD
@@ -165,10 +165,12 @@ class Texts(NamedTuple):
 
     distinct  the strings themselves; ROOM bytes are free behind their data
     row       int64[rows]
+    wrong     bool[distinct], those that are no UTF-8
     """
 
     distinct: Strings
     row: NDArray[np.int64]
+    wrong: Mask
 
     def strings(self, keep_empty: bool = False) -> Strings:
         """The column, where an empty string says nothing unless it is kept."""
@@ -177,9 +179,9 @@ class Texts(NamedTuple):
             length[length == 0] = -1
         return Strings(self.distinct.data, take(self.distinct.offset, self.row, np.int64(0)), length)
 
-    def too_long(self) -> Mask:
-        """Rows whose string is longer than any line may be."""
-        return take(self.distinct.length, self.row, np.int32(-1)) > LINE_BYTES
+    def odd(self) -> Mask:
+        """Rows whose string is no UTF-8, or longer than any line may be."""
+        return take(self.wrong | (self.distinct.length > LINE_BYTES), self.row, False)
 
 
 def take(values: NDArray[Any], row: NDArray[np.int64], absent: Any) -> NDArray[Any]:
@@ -194,7 +196,7 @@ def take(values: NDArray[Any], row: NDArray[np.int64], absent: Any) -> NDArray[A
 def read_texts(array: Array) -> Texts:
     """Strings, or integers by their digits."""
     if kinds.is_null(array.type):
-        return Texts(lay_out(pa.array([], pa.large_string())), np.full(len(array), -1))
+        return Texts(lay_out(pa.array([], pa.large_string())), np.full(len(array), -1), np.zeros(0, np.bool_))
     if kinds.is_dictionary(array.type):
         row = np.where(valid(array.indices), filled(array.indices), -1).astype(np.int64)
         distinct = array.dictionary
@@ -204,7 +206,27 @@ def read_texts(array: Array) -> Texts:
     else:
         row = np.where(valid(array), np.arange(len(array)), -1)
         distinct = array
-    return Texts(lay_out(distinct.cast(pa.large_string())), row)
+    distinct = lay_out(distinct.cast(pa.large_string()))
+    return Texts(distinct, row, not_utf8(distinct))
+
+
+def not_utf8(column: Strings) -> Mask:
+    """Which strings are no UTF-8: Arrow takes their word for it."""
+    out = np.zeros(len(column.length), np.bool_)
+    try:
+        column.data.tobytes().decode()
+        # All of it is right, and so is each string unless a character was cut between two of them.
+        begins = column.data[column.offset[column.length > 0]]
+        if not np.any((begins & 0xC0) == 0x80):
+            return out
+    except UnicodeDecodeError:
+        pass
+    for row in range(len(out)):
+        try:
+            raw(column, row).decode()  # type: ignore[union-attr]
+        except UnicodeDecodeError:
+            out[row] = True
+    return out
 
 
 def negative(array: Array) -> Mask:

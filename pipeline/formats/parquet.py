@@ -33,6 +33,9 @@ SUFFIXES: Final = (".parquet", ".pq")
 BATCH_BYTES: Final = 64 << 20
 """About how many bytes a batch may have, by the average of its row group."""
 
+SMALL: Final = 1 << 20
+"""Bytes up to which a file is read at once and not kept open: thousands of them may be merged."""
+
 UNIQUE: Final = ("id", "flow_id")
 """Names that hardly ever come twice; all other strings are read as places in a dictionary, however often they come."""
 
@@ -61,7 +64,8 @@ def count_rows(path: Path) -> int:
 
 def read(path: Path, source: int, rows: int) -> Iterator[Decoded]:
     """The file's rows in batches of at most `rows`; the n-th row of the file has position n, from 1 on."""
-    with pq.ParquetFile(path) as file:
+    whole: Any = pa.py_buffer(path.read_bytes()) if path.stat().st_size <= SMALL else path
+    with pq.ParquetFile(whole) as file:
         total = int(file.metadata.num_rows)
         reason = refused(file.schema_arrow)
         if reason is not None:
@@ -72,7 +76,7 @@ def read(path: Path, source: int, rows: int) -> Iterator[Decoded]:
         strings = repeated(file.metadata, file.schema_arrow)
         rows = min(rows, most_rows(file.metadata))
     done = 0
-    with pq.ParquetFile(path, read_dictionary=strings, pre_buffer=False) as file:
+    with pq.ParquetFile(whole, read_dictionary=strings, pre_buffer=False) as file:
         batches = file.iter_batches(rows, columns=columns, use_threads=False)
         while True:
             try:
@@ -198,7 +202,10 @@ def plain(field: str, scalar: Any) -> Any:
     """A value of Arrow as JSON would have it."""
     if scalar.is_valid and (pa.types.is_timestamp(scalar.type) or pa.types.is_duration(scalar.type)):
         return scalar.value / _arrow.A_SECOND[scalar.type.unit]
-    value = scalar.as_py()
+    try:
+        value = scalar.as_py()
+    except UnicodeDecodeError:
+        return _fields.Hidden()
     if isinstance(value, float) and math.isnan(value) and field != "ts":
         return None
     if isinstance(value, decimal.Decimal):
@@ -215,7 +222,7 @@ def read_common(batch: pa.RecordBatch, source: int, position: NDArray[np.int64])
     """The columns that all kinds have, and the rows that are not plain."""
     ts = _arrow.read_times(column(batch, "ts"), nan_is_null=False)
     bad = ts.odd | ~ts.there
-    agent = _arrow.read_texts(column(batch, "agent")).strings()
+    agent = read_names(batch, "agent", bad).strings()
     bad |= (agent.length < 1) | (agent.length > _fields.AGENT_BYTES)
     named = []
     for field in ("id", "run", "episode"):
@@ -228,7 +235,7 @@ def read_names(batch: pa.RecordBatch, field: str, bad: Mask) -> _arrow.Texts:
     """A column of strings or names; rows that are not plain are marked in `bad`."""
     array = column(batch, field)
     texts = _arrow.read_texts(array)
-    bad |= _arrow.negative(array) | texts.too_long()
+    bad |= _arrow.negative(array) | texts.odd()
     return texts
 
 

@@ -288,3 +288,15 @@ def test_a_long_string_that_comes_often_is_held_once(tmp_path: Path) -> None:
     tracemalloc.stop()
     assert len(decoded.batch) == 200
     assert peak < 20 << 20
+
+
+def test_strings_that_are_no_utf8_are_refused_one_by_one(tmp_path: Path) -> None:
+    said = pa.array([b"ls", b"\xff", "é".encode(), b"\xc3"], pa.binary()).view(pa.string())
+    table = pa.table({"agent": ["a"] * 4, "ts": [1.0] * 4, "command": said})
+    for dictionary in (True, False):
+        got = read(write(tmp_path / "a.parquet", table, use_dictionary=dictionary))
+        assert [row["command"] for row in rows_of(got)] == [b"ls", "é".encode()]
+        assert reasons(got) == [(at, "expected command a string, got a value of another type", 1) for at in (2, 4)]
+    split = pa.array([b"\xc3", b"\xa9"], pa.binary()).view(pa.string())
+    got = read(write(tmp_path / "a.parquet", pa.table({"agent": split, "ts": [1, 2], "gpu": ["0", "0"]})))
+    assert [at for at, _, _ in reasons(got)] == [1, 2]
