@@ -131,12 +131,18 @@ def read(kind: str, records: Sequence[Any], keys: Keys) -> Chunk:
     owner = owners if counts is None else np.repeat(owners, counts)
     refused += [Refused(offsets[owner[r.position]], r.reason, r.raw) for r in decoded.rejected]
     if kind == "registry":
-        entries += registry(decoded.registry, values, owners)
+        for entry in registry(decoded.registry, values, owners):
+            key, value = records[entry.record].key, records[entry.record].value
+            if entry.agent.encode("utf-8", "replace") == key:
+                entries.append(entry)
+            else:
+                reason = f"expected the agent {entry.agent[:80]!r} as key, got {key[:80].decode('utf-8', 'replace')!r}"
+                refused.append(Refused(offsets[entry.record], reason, value[:KEPT_BYTES], entry.agent))
     else:
         refused += [Refused(offsets[0], f"expected a {kind} event, got a registry entry", b"", str(e.get("agent"))[:KEPT_BYTES])
                     for e in decoded.registry]
     batch, record = keep(decoded.batch, kind, owner, records, where, refused)
-    return Chunk(kind, where, came, batch, record, sorted(entries), sorted(refused, key=lambda r: r.offset), len(text))
+    return Chunk(kind, where, came, batch, record, sorted(entries, key=lambda e: e.record), sorted(refused, key=lambda r: r.offset), len(text))
 
 
 def lines_of(values: Sequence[bytes]) -> tuple[bytes, list[int] | None]:
