@@ -204,10 +204,10 @@ def test_every_escape_in_every_kind_of_string(field: str) -> None:
             agree(written([(f'"{name}"', value) for name, value in fields.items()], random.Random(0), False))
 
 
-def test_every_lead_byte_of_utf8_with_every_second_byte() -> None:
+def test_every_lead_byte_of_utf8_with_second_bytes_at_every_edge() -> None:
     lines = []
     for lead in range(0x80, 0x100):
-        for second in (0x00, 0x22, 0x41, 0x7F, *range(0x80, 0xC1), 0xE0, 0xFF):
+        for second in (0x22, 0x41, 0x7F, 0x80, 0x8F, 0x90, 0x9F, 0xA0, 0xBF, 0xC0):
             for rest in (b"", b"\x80", b"\x80\x80", b"\xbf\xbf", b"\x80\xc0"):
                 lines.append(b'{"agent":"a","ts":1,"command":"%c%c%s"}' % (lead, second, rest))
     agree(b"\n".join(lines))
