@@ -11,7 +11,6 @@ gives: an agent whose events lay on two partitions would be two agents in two wo
 from __future__ import annotations
 
 from collections.abc import Sequence
-from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -29,7 +28,9 @@ from pipeline.kernels.interning import same_bytes
 KNOWN_KEYS: Final = 100_000
 """Keys whose partition is remembered; then all are looked up anew."""
 
-fields = attrgetter("key", "value", "offset", "timestamp")
+OPENING: Final = b"["
+BEHIND: Final = bytes(ROOM - 1)
+"""Follows the last line's end: the free bytes that kernels may look at."""
 
 
 class Refused(NamedTuple):
@@ -107,9 +108,10 @@ def read(kind: str, records: Sequence[Any], keys: Keys) -> Chunk:
     """Read the records (one or more) of one chunk of the topic of a kind."""
     refused: list[Refused] = []
     entries: list[Entry] = []
-    names, values, offsets, times = zip(*map(fields, records), strict=True)
+    names, values = [r.key for r in records], [r.value for r in records]
+    offsets = [r.offset for r in records]
     where = np.array(offsets, np.int64)
-    came = np.fromiter((t or 0 for t in times), np.int64, len(times))
+    came = np.array([r.timestamp or 0 for r in records], np.int64)
     owners: NDArray[np.int64] = np.arange(len(values))
     if not (all(values) and keys.all_right(names)):
         good = []
@@ -123,39 +125,39 @@ def read(kind: str, records: Sequence[Any], keys: Keys) -> Chunk:
             else:
                 good.append(i)
         owners = np.array(good, np.int64)
-        names, values = tuple(names[i] for i in good), tuple(values[i] for i in good)
+        values = [values[i] for i in good]
     text, counts = lines_of(values)
-    data = np.empty(len(text) + ROOM, np.uint8)
-    data[: len(text)] = np.frombuffer(text, np.uint8)
-    decoded = native.decode_lines(data, len(text), 0, 0)
+    size = len(text) - ROOM
+    decoded = native.decode_lines(np.frombuffer(text, np.uint8), size, 0, 0)
     owner = owners if counts is None else np.repeat(owners, counts)
     refused += [Refused(offsets[owner[r.position]], r.reason, r.raw) for r in decoded.rejected]
-    if kind == "registry":
-        for entry in registry(decoded.registry, values, owners):
-            key, value = records[entry.record].key, records[entry.record].value
-            if entry.agent.encode("utf-8", "replace") == key:
-                entries.append(entry)
-            else:
-                reason = f"expected the agent {entry.agent[:80]!r} as key, got {key[:80].decode('utf-8', 'replace')!r}"
-                refused.append(Refused(offsets[entry.record], reason, value[:KEPT_BYTES], entry.agent))
-    else:
-        refused += [Refused(offsets[0], f"expected a {kind} event, got a registry entry", b"", str(e.get("agent"))[:KEPT_BYTES])
-                    for e in decoded.registry]
-    batch, record = keep(decoded.batch, kind, owner, records, where, refused)
-    return Chunk(kind, where, came, batch, record, sorted(entries, key=lambda e: e.record), sorted(refused, key=lambda r: r.offset), len(text))
+    for entry in registry(decoded.registry, values, owners) if decoded.registry else ():
+        key, value, offset = records[entry.record].key, records[entry.record].value, offsets[entry.record]
+        if kind != "registry":
+            refused.append(Refused(offset, f"expected a {kind} event, got a registry entry", value[:KEPT_BYTES], entry.agent))
+        elif entry.agent.encode("utf-8", "replace") != key:
+            reason = f"expected the agent {entry.agent[:80]!r} as key, got {key[:80].decode('utf-8', 'replace')!r}"
+            refused.append(Refused(offset, reason, value[:KEPT_BYTES], entry.agent))
+        else:
+            entries.append(entry)
+    batch, record = keep(decoded.batch, kind, owner, records, names, where, refused)
+    return Chunk(kind, where, came, batch, record, sorted(entries, key=lambda e: e.record), sorted(refused, key=lambda r: r.offset), size)
 
 
-def lines_of(values: Sequence[bytes]) -> tuple[bytes, list[int] | None]:
-    """Values as lines, and of how many lines each is; None where each is one.
+def lines_of(values: Sequence[bytes]) -> tuple[bytearray, list[int] | None]:
+    """Values as lines with ROOM bytes behind them, and of how many lines each is; None where each is one.
 
-    >>> lines_of([b"{}", b"[1, 2]"])
-    (b'{}\\n 1\\n 2\\n', [1, 3])
+    >>> text, counts = lines_of([b"{}", b"[1, 2]"])
+    >>> text[:-ROOM], counts
+    (bytearray(b'{}\\n 1\\n 2\\n'), [1, 3])
     """
-    text = b"\n".join(values)
-    if text.count(b"\n") == len(values) - 1 and text[:1] != b"[" and b"\n[" not in text:
+    if not values:
+        return bytearray(ROOM), None
+    text = bytearray(b"\n").join([*values, BEHIND])
+    if text.count(b"\n") == len(values) and OPENING not in {value[:1] for value in values}:
         return text, None
-    flat = [lay_flat(value) if value.lstrip()[:1] == b"[" or (b"\n" in value and one_object(value)) else value for value in values]
-    return b"\n".join(flat), [value.count(b"\n") + 1 for value in flat]
+    flat = [lay_flat(value) if value.lstrip()[:1] == OPENING or (b"\n" in value and one_object(value)) else value for value in values]
+    return bytearray(b"\n").join([*flat, BEHIND]), [value.count(b"\n") + 1 for value in flat]
 
 
 def registry(found: list[dict[str, Any]], values: Sequence[bytes], owners: NDArray[np.int64]) -> list[Entry]:
@@ -169,7 +171,8 @@ def registry(found: list[dict[str, Any]], values: Sequence[bytes], owners: NDArr
 
 
 def keep(
-    batch: Batch, kind: str, owner: NDArray[np.int64], records: Sequence[Any], where: NDArray[np.int64], refused: list[Refused]
+    batch: Batch, kind: str, owner: NDArray[np.int64], records: Sequence[Any], names: Sequence[bytes | None],
+    where: NDArray[np.int64], refused: list[Refused],
 ) -> tuple[Batch | None, NDArray[np.int64]]:
     """The events of the topic's kind whose agent is their record's key, and the record of each; the others are refused."""
     kept: Batch | None = None
@@ -180,7 +183,7 @@ def keep(
         mine = owner[part.common.position]
         right = np.full(len(part), KINDS[k] == kind)
         if KINDS[k] == kind:
-            same_names(part.common.agent, packed([r.key for r in records]), mine, right)
+            same_names(part.common.agent, packed(names), mine, right)
         for i in np.flatnonzero(~right).tolist():
             agent = (raw(part.common.agent, i) or b"").decode("utf-8", "replace")
             told = records[mine[i]]

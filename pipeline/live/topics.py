@@ -26,6 +26,10 @@ CONFIG: Final[dict[str, dict[str, str]]] = {
 """What must be set beyond the broker's defaults: the newest entry, score and chunk count; a chunk may exceed a megabyte."""
 
 
+BOOTSTRAP_MS: Final = 10_000
+"""Milliseconds in which a first broker must answer."""
+
+
 class TopicsError(AgentRiskError):
     """Topics are missing or differ from what they must be."""
 
@@ -55,7 +59,7 @@ def names(settings: Settings) -> dict[str, str]:
 def admin(settings: Settings) -> KafkaAdminClient:
     """An administration client; AgentRiskError where no broker answers."""
     try:
-        return KafkaAdminClient(**security.client(settings), request_timeout_ms=15_000)
+        return KafkaAdminClient(**security.client(settings), request_timeout_ms=15_000, bootstrap_timeout_ms=BOOTSTRAP_MS)
     except KafkaError as error:
         raise AgentRiskError(f"expected a Kafka broker at {settings.bootstrap_servers}, got {type(error).__name__}: {error}") from None
 

@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -72,7 +73,8 @@ class Worker:
         self.names = topics.names(settings)
         self.kinds = {topic: kind for kind, topic in self.names.items()}
         self.store = Store(settings, self.names[topics.STATE], self.fresh, self.line_up, log)
-        self.scoring = ThreadPoolExecutor(1, "scoring")
+        self.reading, self.scoring = ThreadPoolExecutor(1, "reading"), ThreadPoolExecutor(1, "scoring")
+        self.held = asyncio.Event()
         self.outlet: AIOKafkaProducer | None = None
         self.beginnings: dict[TP, int] = {}
         self.app = self._app()
@@ -135,7 +137,7 @@ class Worker:
         return app
 
     async def consume(self, stream: Any) -> None:
-        """Take every chunk in that faust hands over, and apply what its coming lets go."""
+        """Take every chunk in that faust hands over."""
         async for records in stream:
             message = stream.current_event.message
             kept = self.store.kept.get(message.partition)
@@ -147,35 +149,34 @@ class Worker:
         return self.store.generation is not None and self.store.generation == self.app.consumer_generation_id == generation
 
     async def take(self, kept: Kept, kind: str, records: list[Any]) -> None:
-        """Read one chunk, line it up and apply what may be; an error stops the worker, since the state may be half changed."""
-        async with kept.lock:
-            share, line_up = kept.share, kept.line_up
-            if not self.owns(kept):
-                return
-            try:
-                expected = line_up.next.get(kind, share.offsets.get(kind))
-                if expected is not None:
-                    line_up.expect(kind, expected, records[0].offset, f"{self.names[kind]} partition {share.number}")
-                    records = [record for record in records if record.offset >= expected]
-                if records:
-                    loop = asyncio.get_running_loop()
-                    chunk = await loop.run_in_executor(self.scoring, messages.read, kind, records, share.keys)
-                    line_up.add(chunk, time.monotonic())
-                    await self._advance(kept)
-            except Exception as error:
-                self._fail(f"{self.names[kind]} partition {share.number}: {type(error).__name__}: {error}")
-                raise
+        """Read one chunk and line it up; the chunk before it is scored meanwhile."""
+        share, line_up = kept.share, kept.line_up
+        try:
+            expected = line_up.next.get(kind, share.offsets.get(kind))
+            if expected is not None:
+                line_up.expect(kind, expected, records[0].offset, f"{self.names[kind]} partition {share.number}")
+                records = [record for record in records if record.offset >= expected]
+            if records:
+                loop = asyncio.get_running_loop()
+                chunk = await loop.run_in_executor(self.reading, messages.read, kind, records, share.keys)
+                line_up.add(chunk, time.monotonic())
+                self.held.set()
+        except Exception as error:
+            self._fail(f"{self.names[kind]} partition {share.number}: {type(error).__name__}: {error}")
+            raise
 
     async def advance(self) -> None:
-        """Again and again, apply what has waited long enough for its contemporaries."""
+        """Again and again, apply what was lined up, and what has waited long enough for its contemporaries."""
         while True:
-            await asyncio.sleep(max(0.02, self.settings.order_wait_s / 4))
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.held.wait(), max(0.02, self.settings.order_wait_s / 4))
+            self.held.clear()
             await self.advance_all()
 
     async def advance_all(self) -> None:
-        """Apply what has waited long enough."""
+        """Apply what may be; an error stops the worker, since the state may be half changed."""
         for kept in list(self.store.kept.values()):
-            if kept.line_up.empty or kept.lock.locked():
+            if kept.line_up.empty:
                 continue
             async with kept.lock:
                 if self.owns(kept):

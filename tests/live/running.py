@@ -60,6 +60,7 @@ class Found:
 
 def record(folder: Path) -> Expected:
     """The guilty agent, its lookalikes and a few others of the demo lab."""
+    folder.mkdir(exist_ok=True)
     lab = cast.play()
     few = [s for s in lab.sandboxes if s.agent == lab.guilty or s.agent in lab.lookalikes]
     few += [s for s in lab.sandboxes if s not in few][:ORDINARY]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import subprocess
@@ -82,8 +83,11 @@ def test_every_client_reaches_every_kind_of_listener(guarded: tuple[brokers.Clus
             lab.stop_all()
 
 
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # kafka-python leaves sockets of a client that could not begin
 @pytest.mark.parametrize("listener", ["PLAIN", "SCRAM"])
 def test_a_wrong_password_is_said_so(guarded: tuple[brokers.Cluster, Path], listener: str) -> None:
     with pytest.raises(AgentRiskError, match="expected a Kafka broker at") as error:
         topics.partitions(reached(guarded, listener, "wrong-horse").settings)
     assert "wrong-horse" not in str(error.value)
+    del error
+    gc.collect()
