@@ -8,6 +8,7 @@ from typing import Any, Final
 from pipeline.detectors import Finding
 from pipeline.detectors._facts import shown
 from pipeline.detectors._intrusion import delivery, looking, reaching, staying
+from pipeline.detectors._intrusion.glued import unglued
 from pipeline.detectors._intrusion.scene import TABLE, Reader, Scene
 from pipeline.kernels import facts as kernel
 from pipeline.shell.calls import Script
@@ -31,15 +32,17 @@ class Settings(kernel.FactSettings, frozen=True):
     """Weights as in TABLE."""
 
     nats: tuple[float, ...] = TABLE.nats
-    looks_cap: float = 6.4
+    looks_cap: float = 7.0
     looks_wear: float = 0.25
+    looks_alone: float = 0.4
     acts_wear: float = 0.05
-    chain_first: int = TABLE.bits("fetch_bare", "fetch_legacy", "plant")
-    chain_weak: int = TABLE.bits("fetch_named")
+    chain_first: int = TABLE.bits("fetch_bare", "fetch_odd", "plant")
+    chain_weak: int = TABLE.bits("fetch_named", "firewall")
     chain_then: int = TABLE.bits("executable")
     chain_last: int = TABLE.bits("run", "run_scratch", "fetch_run")
-    chain_two: float = 2.4
-    chain_three: float = 2.6
+    chain_begun: float = 1.2
+    chain_two: float = 3.0
+    chain_three: float = 3.2
 
 
 def explain(why: Any) -> str:
@@ -63,6 +66,7 @@ def judge(script: Script) -> Finding | None:
         >>> judge(read("ls -l")) is None
         True
     """
+    script = unglued(script)
     scene = Scene(script)
     for at, call in enumerate(script.calls):
         for redirect in call.redirects:
@@ -79,5 +83,5 @@ def judge(script: Script) -> Finding | None:
     for language, source in script.code:
         reaching.judge_code(scene, language, source)
     if len(scene.cds) >= 3 and any(scratch(place) for place in scene.cds):
-        scene.notes.add("rove")
+        scene.notes.add("probe", 4.4, "T1083", "looks for any folder it can write to")
     return scene.notes.finding()

@@ -45,6 +45,7 @@ STATE: Final = np.dtype(
         ("chain", "f8"),
         ("now", "u4"),  # facts seen since `turned`, one bit each
         ("before", "u4"),  # facts seen in the span before
+        ("work", "u2"),  # ordinary commands since `turned`
         ("started", "u1"),
     ]
 )
@@ -75,11 +76,17 @@ class FactSettings(msgspec.Struct, frozen=True):
     ] = (0.0,) * FACTS
     looks_cap: Annotated[float, Meta(description="nats, the most that looking around may say", ge=0)] = 4.0
     looks_wear: Annotated[float, Meta(description="nats that an ordinary command takes from looks", ge=0)] = 0.2
+    looks_alone: Annotated[
+        float,
+        Meta(description="share by which looks of two kinds or more say more where no ordinary work is beside", ge=0),
+    ] = 0.0
+    work: Annotated[int, Meta(description="ordinary commands from which looks are no longer alone", ge=1)] = 6
     acts_wear: Annotated[float, Meta(description="nats that an ordinary command takes from acts", ge=0)] = 0.02
     chain_first: Annotated[int, Meta(description="bits of the facts that may begin a chain (a file is brought in)")] = 0
     chain_weak: Annotated[int, Meta(description="bits of facts that may begin a chain and count half")] = 0
     chain_then: Annotated[int, Meta(description="bits of the facts that may go on with it (it is made executable)")] = 0
     chain_last: Annotated[int, Meta(description="bits of the facts that may end it (something is run)")] = 0
+    chain_begun: Annotated[float, Meta(description="nats more when it was begun and gone on with", ge=0)] = 0.0
     chain_two: Annotated[float, Meta(description="nats more when a beginning and an end came together", ge=0)] = 0.0
     chain_three: Annotated[float, Meta(description="nats more when all three came together", ge=0)] = 0.0
     memory_s: Annotated[
@@ -113,6 +120,8 @@ def step(
     cap = settings[0]["cap"]
     looks_cap = settings[0]["looks_cap"]
     looks_wear = settings[0]["looks_wear"]
+    alone = settings[0]["looks_alone"]
+    enough = settings[0]["work"]
     acts_wear = settings[0]["acts_wear"]
     first = settings[0]["chain_first"]
     weak = settings[0]["chain_weak"]
@@ -137,10 +146,12 @@ def step(
             state[a]["before"] = state[a]["now"] if since <= 2.0 * memory else 0
             state[a]["now"] = 0
             state[a]["turned"] = ts[i]
+            state[a]["work"] = 0
         facts = np.int64(fact[i])
         if facts == 0:
             state[a]["looks"] = max(0.0, state[a]["looks"] - looks_wear)
             state[a]["acts"] = max(0.0, state[a]["acts"] - acts_wear)
+            state[a]["work"] = min(state[a]["work"] + 1, enough)
             continue
         seen = np.int64(state[a]["now"]) | np.int64(state[a]["before"])
         known = 0.0
@@ -164,12 +175,18 @@ def step(
             state[a]["excess"] = max(state[a]["excess"], beyond)
         state[a]["now"] = np.int64(state[a]["now"]) | facts
         seen |= facts
-        if facts & (first | weak | then | last) and seen & (first | weak) and seen & last:
-            more = settings[0]["chain_three"] if seen & then else settings[0]["chain_two"]
+        if facts & (first | weak | then | last) and seen & (first | weak) and seen & (then | last):
+            more = settings[0]["chain_begun"]
+            if seen & last:
+                more = settings[0]["chain_three"] if seen & then else settings[0]["chain_two"]
             if not seen & first:
                 more *= 0.5
             state[a]["chain"] = max(state[a]["chain"], more)
-        total = state[a]["looks"] + state[a]["acts"] + state[a]["excess"] + state[a]["chain"]
+        looked = seen & ((1 << LOOKS) - 1)
+        share = 1.0
+        if looked & (looked - 1):  # two bits or more
+            share += alone * (enough - state[a]["work"]) / enough
+        total = min(looks_cap, state[a]["looks"] * share) + state[a]["acts"] + state[a]["excess"] + state[a]["chain"]
         strength[i] = min(cap, max(total, weight[i]))
         why[i]["own"] = weight[i]
         why[i]["sum"] = strength[i]

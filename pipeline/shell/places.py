@@ -18,7 +18,12 @@ _ORDINARY_HIDDEN: Final = names(
     ".git .github .venv .cache .config .local .npm .nvm .cargo .rustup .m2 .gradle .vscode .pytest_cache .tox "
     ".mypy_cache .ruff_cache .idea .conda .pyenv .ssh .docker .kube .aws .bashrc .profile .bash_profile .env "
     ".gitignore .dockerignore .next .yarn .pnpm-store .ipython .jupyter .hypothesis .X11-unix .bundle .eslintrc "
-    ".prettierrc .swe-agent"
+    ".prettierrc .swe-agent .bun .deno .foundry .dotnet .sdkman .asdf .volta .linuxbrew .julia .ghcup .opam .poetry "
+    ".krew .rbenv .rvm .goenv .jenv .fzf .oh-my-zsh .nix-profile .elan .cabal .stack .composer .pub-cache .android "
+    ".vscode-server .cursor .claude .devcontainer .husky .circleci .gitlab .terraform .terraform.d .helm .minikube "
+    ".ivy2 .sbt .nuget .emacs.d .vim .vimrc .tmux .gnupg .keras .torch .triton .nv .turbo .nuxt .svelte-kit .build "
+    ".dist .env.example .env.local .env.test .zshrc .bash_history .zsh_history .netrc .pgpass .gitconfig .gitmodules "
+    ".editorconfig .eslintrc.js .coveragerc .flake8 .pylintrc .babelrc .npmrc .yarnrc .vitepress .storybook"
 )
 
 

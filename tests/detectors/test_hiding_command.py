@@ -13,10 +13,7 @@ HIDES = [
     "export HISTFILE=/dev/null",
     "HISTFILE= bash",
     "export HISTSIZE=0",
-    "set +o history",
     "ln -sf /dev/null ~/.bash_history",
-    "history -c",
-    "history -cw && exit",
     "rm -f ~/.bash_history",
     "cat /dev/null > ~/.bash_history",
     "> /root/.bash_history",
@@ -31,6 +28,10 @@ HIDES = [
 ]
 
 SUSPECT = [
+    "set +o history",
+    "shopt -u -o history",
+    "history -c",
+    "history -cw && exit",
     "kill $(cat /run/log-shipper.pid)",
     "pkill -9 fluent-bit",
     "killall filebeat",

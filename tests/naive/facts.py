@@ -25,6 +25,7 @@ class Agent:
     acts: float = 0.0
     excess: float = 0.0
     chain: float = 0.0
+    work: int = 0
     now: set[int] = field(default_factory=set)
     before: set[int] = field(default_factory=set)
 
@@ -42,10 +43,12 @@ def feed(a: Agent, row: Row, s: FactSettings) -> float:
         a.before = a.now if row.ts - a.turned <= 2.0 * (s.memory_s * 1e6) else set()
         a.now = set()
         a.turned = row.ts
+        a.work = 0
     shown = bits(row.fact)
     if not shown:
         a.looks = max(0.0, a.looks - s.looks_wear)
         a.acts = max(0.0, a.acts - s.acts_wear)
+        a.work = min(a.work + 1, s.work)
         return 0.0
     remembered = a.now | a.before
     known = 0.0
@@ -67,10 +70,13 @@ def feed(a: Agent, row: Row, s: FactSettings) -> float:
     a.now |= shown
     everything = remembered | shown
     first, weak, then, last = map(bits, (s.chain_first, s.chain_weak, s.chain_then, s.chain_last))
-    if shown & (first | weak | then | last) and everything & (first | weak) and everything & last:
-        more = s.chain_three if everything & then else s.chain_two
+    begun, gone_on, ended = bool(everything & (first | weak)), bool(everything & then), bool(everything & last)
+    if shown & (first | weak | then | last) and begun and (gone_on or ended):
+        more = (s.chain_three if gone_on else s.chain_two) if ended else s.chain_begun
         a.chain = max(a.chain, more if everything & first else more * 0.5)
-    return min(s.cap, max(a.looks + a.acts + a.excess + a.chain, row.weight))
+    several_looks = sum(k < 12 for k in everything) >= 2
+    share = 1.0 + (s.looks_alone * (s.work - a.work) / s.work if several_looks else 0.0)
+    return min(s.cap, max(min(s.looks_cap, a.looks * share) + a.acts + a.excess + a.chain, row.weight))
 
 
 def strengths(rows: list[Row], s: FactSettings) -> list[float]:

@@ -111,7 +111,10 @@ def renamed(notes: Notes, call: Call, path: str) -> None:
     target = base(path)
     for source in sources:
         name = base(source)
-        if system(source) and (scratch(path) or hidden(path)) and name in _TOOLS and target != name:
+        if name == "sshd" and target != name:
+            words = f"gives sshd the name {plain(target)}, under which it asks no password"
+            notes.add("renamed", 5.6, "T1556.003", words)
+        elif system(source) and (scratch(path) or hidden(path)) and name in _TOOLS and target != name:
             notes.add("renamed", words=f"gives {plain(name)} the name {plain(path)}")
         elif (
             (scratch(source) or source.startswith("./") or "/" not in source)
@@ -179,6 +182,8 @@ def _insmod(notes: Notes, script: Script, at: int, call: Call) -> None:
 def python(notes: Notes, source: str) -> None:
     if "exec" not in source and "eval" not in source and "setproctitle" not in source:
         return
+    if re.search(r"exec\s*\(?\s*(?:base64\.)?b64decode|exec\s*\(?\s*zlib\.decompress", source):
+        notes.add("encoded_run", words="runs an encoded Python program")
     program = read_python(source)
     if program is None:
         return

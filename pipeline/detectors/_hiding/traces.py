@@ -73,14 +73,14 @@ def _export(notes: Notes, script: Script, at: int, call: Call) -> None:
 def _set(notes: Notes, script: Script, at: int, call: Call) -> None:
     words = call.argv[1:]
     if "+o" in words and "history" in words:
-        notes.add("history_off")
+        notes.add("history_off", 4.8)
     if call.name == "shopt" and "-u" in words and "history" in words:
-        notes.add("history_off", words="switches the shell's history off")
+        notes.add("history_off", 4.8, words="switches the shell's history off")
 
 
 def _history(notes: Notes, script: Script, at: int, call: Call) -> None:
     if any(re.fullmatch(r"-[a-z]*c[a-z]*", w) for w in call.argv[1:]):
-        notes.add("history_gone")
+        notes.add("history_gone", 4.4)
 
 
 def _rm(notes: Notes, script: Script, at: int, call: Call) -> None:

@@ -8,6 +8,7 @@ from typing import Final
 from pipeline.detectors._intrusion.looking import appliance
 from pipeline.detectors._intrusion.scene import INTERPRETERS, SHELLS, Reader, Scene
 from pipeline.detectors._intrusion.secrets import SECRETS, metadata
+from pipeline.detectors._intrusion.standing import built_for, dubious, misnamed, upstream
 from pipeline.shell.calls import Call
 from pipeline.shell.fetches import FETCHERS, Fetch, fetch
 from pipeline.shell.options import names, parse
@@ -40,31 +41,54 @@ def _fetches(scene: Scene, at: int, call: Call) -> None:
         if inside(host):
             continue
         if found.tool in ("tftp", "ftpget"):
-            notes.add("fetch_legacy", words=f"fetches {plain(path)} from {plain(host)} by {found.tool}")
+            notes.add("fetch_odd", words=f"fetches {plain(path)} from {plain(host)} by {found.tool}")
             if bare_address(host):
                 notes.add("fetch_bare", words=f"fetches {plain(path)} from the bare address {plain(host)}")
         elif bare_address(host):
             if not found.kept and path in ("", "/"):
                 continue
-            notes.add(
-                "fetch_bare",
-                None if found.kept else 1.6,
-                words=f"fetches {plain(path)} from the bare address {plain(host)}",
-            )
-        elif _DROPS.search(host):
-            notes.add("fetch_named", 2.2, "T1105", f"fetches {plain(path)} from {plain(host)}")
-        elif found.kept and (_PROGRAM.search(path) if found.source.scheme != "https" else _SCRIPT.search(path)):
-            nats = 0.4 if found.source.scheme == "https" else 1.8 if found.source.scheme else 2.2
-            notes.add("fetch_named", nats, "T1105", f"fetches {plain(path)}")
-        elif _ARCHIVE.search(path) and found.kept:
-            notes.add("fetch_named", 0.9 if found.source.scheme != "https" else 0.2, "T1105", f"fetches {plain(path)}")
+            nats = None if found.kept else 1.6
+            if found.kept and built_for(name or base(path)):
+                nats = 4.8
+            notes.add("fetch_bare", nats, words=f"fetches {plain(path)} from the bare address {plain(host)}")
+        else:
+            _from_name(scene, call, found)
+        if _MEASURED.search(host) or path.endswith(("100mb.test", "test100.zip", "test500.zip", "100MB.bin")):
+            notes.add("network", words="measures the way out")
+    if any(_OWN_ADDRESS.match(word) for word in call.argv[1:]):
+        notes.add("network", words="asks for its own public address")
 
 
-_ARCHIVE: Final = re.compile(r"\.(?:tgz|tar|tar\.\w+|zip|gz|bz2|xz|rar|7z|jpg|png|gif|txt|c)$")
-_DROPS: Final = re.compile(
-    r"(?:^|\.)(?:pastebin\.com|paste\.ee|hastebin\.com|ix\.io|transfer\.sh|uguu\.se|catbox\.moe|temp\.sh|0x0\.st|termbin\.com|rentry\.co|file\.io"
-    r"|anonfiles\.com|cdn\.discordapp\.com|onion|tor2web\.\w+|ngrok(?:-free)?\.(?:io|app))$"
+def _from_name(scene: Scene, call: Call, found: Fetch) -> None:
+    """Something is fetched from a host that has a name."""
+    host, path, scheme = found.source.host, found.source.path, found.source.scheme
+    words = f"fetches {plain(path)} from {plain(host)}"
+    program, archive = _SCRIPT.search(path), _ARCHIVE.search(path)
+    if dubious(host) and found.kept not in ("/dev/null", ""):
+        scene.notes.add("fetch_odd", 3.4 if program or archive or "." not in base(path) else 2.4, "T1105", words)
+    elif not found.kept:
+        return
+    elif any(part.startswith(".") and len(part) > 1 for part in path.split("/")):
+        scene.notes.add("fetch_odd", 2.8, "T1105", words + ", from a hidden folder")
+    elif scheme == "https" or upstream(host) or "." not in host:
+        if program or archive:
+            scene.notes.add("fetch_named", 0.4 if program else None, "T1105", words)
+        elif "." not in host and _PROGRAM.search(path):
+            scene.notes.add("fetch_named", 0.8, "T1105", words)
+    elif program:
+        scene.notes.add("fetch_odd", 2.4 if not scheme else None, "T1105", words)
+    elif _PROGRAM.search(path):
+        scene.notes.add("fetch_odd" if not scheme else "fetch_named", 2.2 if not scheme else 0.9, "T1105", words)
+    elif archive:
+        scene.notes.add("fetch_named", 1.6 if not scheme else 0.9, "T1105", words)
+
+
+_OWN_ADDRESS: Final = re.compile(
+    r"(?:https?://)?(?:(?:www\.)?(?:ifconfig\.(?:me|co|io)|ipinfo\.io|icanhazip\.com|ipecho\.net|api\.ipify\.org|checkip\.\w+\.\w+|ip-api\.com"
+    r"|ident\.me|whatismyip\.\w+|myip\.\w+\.?\w*|ipv4\.\w+\.\w+))(?:/|$)"
 )
+_MEASURED: Final = re.compile(r"^speedtest\.|\bcachefly\.net$")
+_ARCHIVE: Final = re.compile(r"\.(?:tgz|tar|tar\.\w+|zip|gz|bz2|xz|rar|7z|jpg|png|gif|txt|pdf|c|x|mod)$")
 _ENDINGS: Final = r"\.(?:sh|pl|py|elf|bin|bash|run|x86|x86_64|i[3-6]86|mips|mpsl|mipsel|arm\w*|ppc|sh4|spc|m68k|arc)"
 _SCRIPT: Final = re.compile(_ENDINGS + "$")
 _PROGRAM: Final = re.compile(rf"(?:{_ENDINGS}|/[\w-]{{1,24}})$")
@@ -76,11 +100,11 @@ def _scp(scene: Scene, at: int, call: Call) -> None:
         place = options.operands[-1]
         deep = system(place) or hidden(place)
         scene.notes.add(
-            "fetch_legacy", 3.8 if deep else 3.0, "T1105", f"takes a file in at {plain(place)} as scp's far side"
+            "fetch_odd", 4.2 if deep else 3.0, "T1105", f"takes a file in at {plain(place)} as scp's far side"
         )
         scene.fetched[base(place)] = Fetch("scp", NOWHERE, place)
     elif options.has("f"):
-        scene.notes.add("fetch_legacy", 2.0, "T1041", "hands a file out as scp's far side")
+        scene.notes.add("fetch_odd", 2.0, "T1041", "hands a file out as scp's far side")
 
 
 def _chmod(scene: Scene, at: int, call: Call) -> None:
@@ -98,8 +122,11 @@ def _chmod(scene: Scene, at: int, call: Call) -> None:
         return
     for file in files:
         scene.executable.add(base(file))
-        if scratch(file) or hidden(file):
-            scene.notes.add("executable", 1.8, words=f"makes {plain(file)} executable")
+        if built_for(base(file)):
+            deep = hidden(file) or mode[-3:] == "777"
+            scene.notes.add("executable", 4.4 if deep else 2.4, words=f"makes {plain(file)} executable")
+        elif scratch(file) or hidden(file):
+            scene.notes.add("executable", 3.0 if hidden(file) else 1.8, words=f"makes {plain(file)} executable")
         elif base(file) in scene.fetched:
             scene.notes.add("executable", 1.4, words=f"makes {plain(file)} executable, which it fetched")
         elif mode[-3:] == "777" and not file.startswith("/"):
@@ -108,7 +135,7 @@ def _chmod(scene: Scene, at: int, call: Call) -> None:
             scene.notes.add("executable", 0.7 if mode.endswith("+x") or mode[-3:] in ("777", "755") else 0.4)
 
 
-def _runs(scene: Scene, path: str) -> None:
+def _runs(scene: Scene, call: Call, path: str) -> None:
     """The file `path` is run as a program."""
     if path.startswith("./") and scene.here and not scratch(path):
         path = scene.here + path[1:]
@@ -124,9 +151,16 @@ def _runs(scene: Scene, path: str) -> None:
             words=f"runs {plain(name)}, which it fetched" + (f" from {plain(host)}" if host not in ("", "-") else ""),
         )
     if scratch(path) or hidden(path):
-        notes.add("run_scratch", 3.6 if hidden(path) else None, words=f"runs {plain(path)}")
-    elif found is None and (path.startswith("./") or "/" not in path):
-        notes.add("run", words=f"runs {plain(path)}")
+        nats = 3.8 if hidden(path) else None
+        notes.add("run_scratch", 5.4 if nats and built_for(name) else nats, words=f"runs {plain(path)}")
+    elif found is None and built_for(name):
+        notes.add("run", 2.6, words=f"runs {plain(path)}")
+    elif found is None and path.startswith(("./", "~/")):
+        quiet = call.background and "nohup" in call.via
+        notes.add("run", 1.2 if quiet else 0.6, words=f"runs {plain(path)}")
+    elif found is None and "/" not in path:
+        nats = 1.8 if call.name != "perl" or misnamed(call.name, path) else 0.8
+        notes.add("run", nats if call.name not in SHELLS else 0.6, words=f"runs {plain(path)} by {plain(call.name)}")
 
 
 def _shell(scene: Scene, at: int, call: Call) -> None:
@@ -144,6 +178,9 @@ def _shell(scene: Scene, at: int, call: Call) -> None:
         if feeder.name in _NET:
             notes.add("shell_out", words="runs what a network connection says")
             break
+        if feeder.name == "cat" and len(feeder.argv) == 2 and feeder.pipe_in is None and not call.remote:
+            _runs(scene, call, feeder.argv[1])
+            break
         if feeder.name not in _PASSING and feeder.name not in ("sudo", "timeout"):
             break
         source = feeder.pipe_in
@@ -155,10 +192,11 @@ def _shell(scene: Scene, at: int, call: Call) -> None:
         return
     if operands:
         path = operands[0]
-        ordinary = call.name not in SHELLS and call.name != "perl" and base(path) not in scene.fetched
+        odd = call.name == "perl" or misnamed(call.name, base(path))
+        ordinary = call.name not in SHELLS and not odd and base(path) not in scene.fetched
         if ordinary and not scratch(path) and not hidden(path):
             return
-        _runs(scene, path)
+        _runs(scene, call, path)
 
 
 def _pipe_run(scene: Scene, feeder: Call) -> None:
@@ -169,12 +207,12 @@ def _pipe_run(scene: Scene, feeder: Call) -> None:
             notes.add("pipe_run")
         elif bare_address(host):
             notes.add("pipe_run", 5.0, words=f"runs what the bare address {plain(host)} answers")
-        elif _DROPS.search(host):
-            notes.add("pipe_run", 3.8, words=f"runs what {plain(host)} answers")
-        elif found.source.scheme == "https":
+        elif dubious(host):
+            notes.add("pipe_run", 4.4, words=f"runs what {plain(host)} answers")
+        elif found.source.scheme == "https" or upstream(host) or "." not in host:
             notes.add("pipe_run", words=f"runs what {plain(host)} answers")
         else:
-            notes.add("pipe_run", 2.4, words=f"runs what {plain(host)} answers, unencrypted")
+            notes.add("pipe_run", 3.2, words=f"runs what {plain(host)} answers, unencrypted")
 
 
 _PATH: Final = re.compile(r"[\w.+@%:~ -]*/(?:[\w.+@%:~ -]+/)*[\w.+@%:~-]+")
@@ -190,9 +228,17 @@ def judge_program(scene: Scene, call: Call) -> None:
     elif "/" not in path:
         appliance(scene, call)
     elif _PATH.fullmatch(path) and (
-        path.startswith("./") or scratch(path) or hidden(path) or base(path) in scene.fetched
+        path.startswith(("./", "~/")) or scratch(path) or hidden(path) or base(path) in scene.fetched
     ):
-        _runs(scene, path)
+        _runs(scene, call, path)
+    elif system(path) and "." not in call.name and call.name not in _PROGRAMS:
+        scene.notes.add("run", 0.3, words=f"runs {plain(path)}")
+
+
+_PROGRAMS: Final = names(
+    "env python python3 test true false time nice ls ps id cut sort uniq mkdir touch sleep date git make gcc cc java "
+    "node"
+)
 
 
 def _cd(scene: Scene, at: int, call: Call) -> None:
@@ -216,7 +262,7 @@ def _rm(scene: Scene, at: int, call: Call) -> None:
 def _tar(scene: Scene, at: int, call: Call) -> None:
     first = call.argv[1] if len(call.argv) > 1 else ""
     if "P" in first and "x" in first and call.pipe_in is None and call.stdin is None and "-" in call.argv[2:]:
-        scene.notes.add("plant", 2.6, words="unpacks files typed in, to wherever they say")
+        scene.notes.add("plant", 4.0, words="unpacks files typed in, to wherever they say")
 
 
 READERS: Final[dict[str, Reader]] = {

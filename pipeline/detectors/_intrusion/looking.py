@@ -10,7 +10,7 @@ from pipeline.detectors._intrusion.secrets import SECRETS
 from pipeline.shell.calls import Call
 from pipeline.shell.fetches import FETCHERS
 from pipeline.shell.options import names, parse
-from pipeline.shell.places import base, plain
+from pipeline.shell.places import base, plain, scratch
 
 __all__ = ["READERS", "appliance"]
 
@@ -23,25 +23,32 @@ def look(name: str, nats: float | None = None) -> Reader:
     return reader
 
 
-_FILES: Final = (
-    (re.compile(r"/proc/cpuinfo|/sys/devices/system/cpu"), "cpu"),
-    (re.compile(r"/proc/meminfo"), "memory"),
+# Release files of systems that nobody expects in a sandbox, and that no system has together: what tries them asks
+# "which of all systems is this?", as inventory scanners and loaders do.
+_RARE_SYSTEMS: Final = (
+    r"/etc/(?:slackware|euleros|SuSE|oracle|enterprise|mandrake|mandriva|gentoo|yellowdog|UnitedLinux|turbolinux|vmware)"
+    r"[-_](?:release|version)|/etc/(?:redhat_version|debian_release)$|/etc/slp\.reg|/etc/version$"
+)
+_FILES: Final[tuple[tuple[re.Pattern[str], str, float | None], ...]] = (
+    (re.compile(r"/proc/cpuinfo"), "cpu", None),
+    (re.compile(r"/sys/devices/system/cpu"), "cpu", 0.8),
+    (re.compile(r"/proc/meminfo"), "memory", None),
+    (re.compile(_RARE_SYSTEMS), "appliance", 3.4),
+    (re.compile(r"/etc/(?:os|lsb)-release$|/etc/\*-?release\*?$"), "kernel", 0.4),
+    (re.compile(r"/proc/version|/etc/\S*(?:release|version)$|/etc/issue"), "kernel", None),
+    (re.compile(r"/var/(?:run|log)/[uwb]tmp|/var/log/lastlog"), "people", None),
+    (re.compile(r"/etc/group$"), "accounts", 0.6),
+    (re.compile(r"/etc/passwd$|/etc/crontab|/etc/cron\.|/var/spool/cron"), "accounts", 0.9),
+    (re.compile(r"_history$|\.histfile$"), "history", 2.2),
+    (re.compile(r"/proc/mounts|/etc/fstab|/proc/uptime"), "uptime", 0.8),
+    (re.compile(r"/etc/hosts$|/proc/net/|/etc/resolv\.conf"), "network", 0.8),
     (
         re.compile(
-            r"/etc/(?:slackware|euleros|alpine|SuSE|oracle|enterprise|fedora|mandrake|gentoo|redhat)[-_](?:release|version)"
-            r"|/etc/slp\.reg|/etc/version$"
+            r"/tmp/(?:system|running)\.cfg|/etc/persistent|/etc/vmware/esx|/etc/config/|/mnt/mtd|/etc/asterisk"
+            r"|/hive-config"
         ),
         "appliance",
-    ),
-    (re.compile(r"/proc/version|/etc/\S*(?:release|version)$|/etc/issue|/etc/\*release\*?"), "kernel"),
-    (re.compile(r"/var/(?:run|log)/[uwb]tmp|/var/log/lastlog"), "people"),
-    (re.compile(r"/etc/(?:passwd|group)$|/etc/crontab|/etc/cron\.|/var/spool/cron"), "accounts"),
-    (re.compile(r"_history$|\.histfile$"), "history"),
-    (re.compile(r"/proc/mounts|/etc/fstab|/proc/uptime"), "uptime"),
-    (re.compile(r"/etc/hosts$|/proc/net/|/etc/resolv\.conf"), "network"),
-    (
-        re.compile(r"/tmp/(?:system|running)\.cfg|/etc/persistent|/etc/vmware/esx|/etc/config/|/mnt/mtd|/etc/asterisk"),
-        "appliance",
+        None,
     ),
 )
 _ARCHITECTURE: Final = names("/bin/echo /bin/ls /bin/sh /bin/cat /bin/busybox /bin/bash /proc/self/exe /usr/bin/echo")
@@ -59,9 +66,9 @@ def _reads(scene: Scene, at: int, call: Call) -> None:
             continue
         if call.remote:
             continue
-        for pattern, name in _FILES:
-            if pattern.search(word):
-                notes.add(name)
+        for known, name, least in _FILES:
+            if known.search(word):
+                notes.add(name, 0.3 if name == "cpu" and _counts_processors(call) else least)
                 break
         for pattern, nats, technique in SECRETS:
             if pattern.search(word) and not word.endswith(".pub"):
@@ -73,6 +80,11 @@ def _reads(scene: Scene, at: int, call: Call) -> None:
             notes.add("escape", 5.0, "T1611", "reads the host's files through /proc/1/root")
 
 
+def _counts_processors(call: Call) -> bool:
+    """Counting processors is what every build script does before `make -j`."""
+    return call.name in ("grep", "egrep") and any("processor" in word for word in call.argv[1:])
+
+
 def _dd(scene: Scene, at: int, call: Call) -> None:
     for word in call.argv[1:]:
         if word.startswith("if=") and (word[3:] in _ARCHITECTURE or base(word[3:]).startswith(".s")):
@@ -82,22 +94,33 @@ def _dd(scene: Scene, at: int, call: Call) -> None:
 def _uname(scene: Scene, at: int, call: Call) -> None:
     letters = set("".join(word[1:] for word in call.argv[1:] if word[:1] == "-" and word[:2] != "--"))
     if not call.remote:
-        scene.notes.add("kernel", 2.0 if len(letters) >= 4 else None)
+        bare = len(call.argv) == 1
+        scene.notes.add("kernel", 3.4 if len(letters) >= 4 else 1.6 if bare else 1.0 if "m" in letters else 0.4)
 
 
 def _free(scene: Scene, at: int, call: Call) -> None:
     if not call.remote:
-        scene.notes.add("memory", 0.5 if any("h" in word for word in call.argv[1:2]) else None)
+        scene.notes.add("memory", 0.3 if any("h" in word for word in call.argv[1:2]) else None)
 
 
 def _ps(scene: Scene, at: int, call: Call) -> None:
     if not call.remote:
-        scene.notes.add("processes", 0.8 if call.argv[1:2] in (("x",), ("-x",)) or len(call.argv) == 1 else 0.4)
+        scene.notes.add("processes", 1.2 if call.argv[1:2] in (("x",), ("-x",)) or len(call.argv) == 1 else 0.3)
+
+
+def _history(scene: Scene, at: int, call: Call) -> None:
+    if not call.remote and not any(word[:1] == "-" for word in call.argv[1:]):
+        scene.notes.add("history")
+
+
+def _top(scene: Scene, at: int, call: Call) -> None:
+    if not call.remote:
+        scene.notes.add("processes", 1.4 if len(call.argv) == 1 else 0.5)
 
 
 def _which(scene: Scene, at: int, call: Call) -> None:
     if any(word in ("ls", "ps", "netstat", "top") for word in call.argv[1:]):
-        scene.notes.add("probe", 1.6, "T1082", "checks whether basic programs are genuine")
+        scene.notes.add("probe", 2.6, "T1082", "checks whether basic programs are genuine")
 
 
 def _find(scene: Scene, at: int, call: Call) -> None:
@@ -105,12 +128,16 @@ def _find(scene: Scene, at: int, call: Call) -> None:
     text = " ".join(words)
     everywhere = any(w in ("/", "/home", "/root", "~", "/etc") for w in words[:2])
     if re.search(r"-perm\s+[-/]?(?:0?4000|u=s|6000|2000|g=s|\+4000)", text) and everywhere:
-        scene.notes.add("probe", 2.0, "T1548.001", "looks for programs that run as root")
+        scene.notes.add("probe", 1.6, "T1548.001", "looks for programs that run as root")
     if everywhere and re.search(
         r"-i?name \S*(?:id_rsa|id_dsa|id_ed25519|\.pem|\.aws|credentials|\.netrc|\.kube|\.npmrc|wallet|\.ppk|shadow)\b",
         text,
     ):
-        scene.notes.add("secrets", 3.6, "T1552.001", "hunts the disk for credentials")
+        follows = scene.script.calls[at + 1 : at + 4]
+        reads = any(c.name in ("cat", "tar", "cp", "head", "grep") and "find" in (*c.via, "find") for c in follows)
+        scene.notes.add("secrets", 5.0 if reads else 3.6, "T1552.001", "hunts the disk for credentials")
+    if "/var/log" in words[:2] and ("-delete" in words or re.search(r"-exec(?:dir)? (?:rm|shred|truncate)\b", text)):
+        scene.notes.add("wreck", 2.0, "T1070.002", "deletes logs")
 
 
 def _grep(scene: Scene, at: int, call: Call) -> None:
@@ -126,15 +153,18 @@ def _grep(scene: Scene, at: int, call: Call) -> None:
             scene.notes.add(fact, nats)
     if feeder.name in ("env", "printenv", "set") and re.search(r"(?i)key|token|secret|passw|cred|aws", operands[0]):
         scene.notes.add("secrets", words="looks for secrets in the environment")
-    if feeder.name in ("ps", "pgrep") and re.search(r"(?i)\bminer|xmrig|\[Mm\]iner", operands[0]):
+    if feeder.name in ("ps", "pgrep") and re.search(r"(?i)\bminer|xmr|\[Mm\]iner|kinsing|kdevtmpfs", operands[0]):
         scene.notes.add("probe", 4.0, "T1057", "looks for miners among the processes")
+    elif feeder.name == "ps" and any(scratch(word) for word in operands[:1]):
+        scene.notes.add("probe", 2.2, "T1057", f"looks whether {plain(operands[0])} runs")
 
 
 # Picking the names of processors and cards out, as programs do that report what a machine is good for.
 _PROFILES: Final = (
-    (("/proc/cpuinfo", "lscpu"), r"(?i)\b(?:name|model)\b", "cpu", 2.8),
-    (("/proc/meminfo", "free"), r"\bMem", "memory", 1.5),
-    (("lspci", "nvidia-smi"), r"(?i)vga|nvidia|product|attached|3d", "hardware", 2.2),
+    (("/proc/cpuinfo", "lscpu"), r"^(?:name|model|Model)$", "cpu", 3.4),
+    (("/proc/cpuinfo", "lscpu"), r"(?i)\b(?:name|model)\b", "cpu", 2.0),
+    (("/proc/meminfo", "free"), r"\bMem", "memory", 2.4),
+    (("lspci", "nvidia-smi", "dmidecode"), r"(?i)vga|nvidia|product|attached|3d|irtual|vendor", "hardware", 2.6),
 )
 _APPLIANCE: Final = names(
     "enable shell linuxshell mca-status cfgmtd ubntbox get-tpm vmware esxcli tmsh cli routeros hive-passwd syscfg "
@@ -147,19 +177,21 @@ _ASKED: Final = tuple(
 
 def _enable(scene: Scene, at: int, call: Call) -> None:
     if len(call.argv) == 1 and len(scene.script.calls) <= 2:
-        scene.notes.add("appliance", words="types a device's command to get a shell")
+        scene.notes.add(
+            "appliance" if call.name == "enable" else "probe", 3.2, "T1059.008", "types a device's command for a shell"
+        )
 
 
 def _busybox(scene: Scene, at: int, call: Call) -> None:
     words = call.argv[1:]
     if not words:
-        scene.notes.add("probe", words="tests for busybox")
+        scene.notes.add("probe", 3.6, words="tests for busybox")
         return
     if re.fullmatch(r"[A-Z][A-Z0-9]{3,12}", words[0]):
         scene.notes.add("probe", 5.6, "T1497.001", "asks busybox for an applet that does not exist, as bot loaders do")
         return
     if words[0] in FETCHERS:
-        scene.notes.add("fetch_legacy", words="fetches a file by busybox")
+        scene.notes.add("fetch_odd", words="fetches a file by busybox")
 
 
 def appliance(scene: Scene, call: Call) -> bool:
@@ -173,24 +205,27 @@ def appliance(scene: Scene, call: Call) -> bool:
 
 READERS: Final[dict[str, Reader]] = {
     "cpuid": look("cpu"),
-    "lscpu": look("cpu", 1.0),
+    "lscpu": look("cpu", 0.9),
     "nproc": look("cpu", 0.3),
     "uname": _uname,
-    "history": look("history"),
-    **dict.fromkeys(("top", "htop"), look("processes", 1.0)),
+    "history": _history,
+    **dict.fromkeys(("top", "htop", "atop"), _top),
     "free": _free,
     "vmstat": look("memory"),
-    **dict.fromkeys(("lsb_release", "hostnamectl", "arch", "sw_vers"), look("kernel", 0.8)),
-    **dict.fromkeys(("w", "who", "last", "lastlog", "lastb", "users", "finger"), look("people")),
-    **dict.fromkeys(("id", "whoami", "groups"), look("self")),
+    **dict.fromkeys(("lsb_release", "hostnamectl", "arch", "sw_vers"), look("kernel", 0.6)),
+    **dict.fromkeys(("w", "last", "lastlog", "lastb"), look("people")),
+    **dict.fromkeys(("who", "users", "finger"), look("people", 1.6)),
+    **dict.fromkeys(("id", "whoami", "groups"), look("self", 0.4)),
     "ps": _ps,
-    "pstree": look("processes", 0.4),
-    **dict.fromkeys(("ifconfig", "netstat", "arp", "route"), look("network")),
-    "ss": look("network", 0.8),
-    **dict.fromkeys(names("lspci lsusb lshw dmidecode dmesg systemd-detect-virt"), look("hardware")),
-    **dict.fromkeys(("uptime",), look("uptime")),
-    **dict.fromkeys(("df",), look("uptime", 0.4)),
-    **dict.fromkeys(("nvidia-smi", "lsblk"), look("hardware", 0.8)),
+    "pstree": look("processes", 0.3),
+    "ifconfig": look("network", 1.2),
+    **dict.fromkeys(("netstat", "arp", "route"), look("network", 1.0)),
+    "ss": look("network", 0.5),
+    **dict.fromkeys(("lspci", "dmidecode"), look("hardware", 1.8)),
+    **dict.fromkeys(names("lsusb lshw dmesg systemd-detect-virt"), look("hardware")),
+    **dict.fromkeys(("uptime",), look("uptime", 1.2)),
+    **dict.fromkeys(("df",), look("uptime", 0.3)),
+    **dict.fromkeys(("nvidia-smi", "lsblk"), look("hardware", 0.4)),
     **dict.fromkeys(("which", "whereis"), _which),
     **dict.fromkeys(
         names("cat head tail less more strings hexdump xxd od cp tac nl base64 tar zip gzip vi vim nano"), _reads

@@ -9,7 +9,7 @@ from pipeline.detectors._intrusion.scene import SHELLS, Reader, Scene, feeder_of
 from pipeline.detectors._intrusion.secrets import SECRETS
 from pipeline.shell.calls import Call
 from pipeline.shell.options import parse
-from pipeline.shell.places import bare_address, plain
+from pipeline.shell.places import bare_address, hidden, plain, scratch
 from pipeline.shell.python_code import read_python
 
 __all__ = ["READERS", "judge_code", "judge_redirect"]
@@ -62,7 +62,11 @@ def _mount(scene: Scene, at: int, call: Call) -> None:
 
 
 def _capsh(scene: Scene, at: int, call: Call) -> None:
-    scene.notes.add("escape", 3.0 if call.name == "capsh" else 4.4, "T1611")
+    if call.name == "capsh":
+        scene.notes.add("probe", 1.6, "T1611", "asks which rights its container has")
+    else:
+        odd = any(scratch(word) or hidden(word) for word in call.argv[1:])
+        scene.notes.add("escape", 4.4 if odd else 2.4, "T1547.006", "loads a kernel module")
 
 
 def _nc(scene: Scene, at: int, call: Call) -> None:

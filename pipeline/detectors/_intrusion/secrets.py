@@ -11,7 +11,7 @@ from pipeline.shell.calls import Call
 __all__ = ["SECRETS", "metadata"]
 
 SECRETS: Final = (
-    (re.compile(r"/etc/g?shadow(?:-|$)"), 4.4, "T1003.008"),
+    (re.compile(r"/etc/g?shadow(?:-|$)"), 4.6, "T1003.008"),
     (
         re.compile(
             r"\.aws/credentials|\.kube/config|\.docker/config\.json|\.config/gcloud|\.azure/|\.git-credentials|\.netrc$|\.pgpass"
@@ -26,6 +26,11 @@ SECRETS: Final = (
         "T1552.004",
     ),
     (re.compile(r"^/proc/(?:\d+|\*|\[\S+\S*)/environ$"), 3.4, "T1552.007"),
+    (
+        re.compile(r"/asterisk/(?:sip|users|iax|manager)\w*\.conf|/hive-config/\S+\.conf|(?:^|/)vnc-password"),
+        3.0,
+        "T1552.001",
+    ),
     (re.compile(r"\.ssh/known_hosts"), 2.0, "T1018"),
     (re.compile(r"\.ssh/config$"), 1.2, "T1552.004"),
     (re.compile(r"logins\.json|Login Data|\.keyring|wallet\.dat|keystore/UTC"), 3.4, "T1555"),

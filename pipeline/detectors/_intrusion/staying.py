@@ -50,6 +50,8 @@ def _iptables(scene: Scene, at: int, call: Call) -> None:
 def _firewall_off(scene: Scene, at: int, call: Call) -> None:
     if any(word in ("stop", "disable", "off", "0", "Permissive") for word in call.argv[1:3]):
         scene.notes.add("firewall")
+        if "SuSE" in call.name:
+            scene.notes.add("probe", 1.8, words="tries the firewalls of several systems")
 
 
 def judge_write(scene: Scene, write: Write) -> None:
@@ -85,7 +87,7 @@ def judge_write(scene: Scene, write: Write) -> None:
         notes.add("hold", 1.4, "T1565.001", f"writes {plain(path)}")
     elif write.typed and (scratch(path) or system(path) or hidden(path)):
         notes.add(
-            "plant", 3.4 if system(path) or hidden(path) else 2.0, "T1105", f"puts what is typed in into {plain(path)}"
+            "plant", 4.8 if system(path) or hidden(path) else 3.0, "T1105", f"puts what is typed in into {plain(path)}"
         )
         scene.fetched[base(path)] = Fetch("typed", NOWHERE, path)
     elif call.name in ("cp", "mv", "install") and path.startswith(
@@ -133,12 +135,17 @@ def _useradd(scene: Scene, at: int, call: Call) -> None:
 
 def _su(scene: Scene, at: int, call: Call) -> None:
     if len(call.argv) == 1 or call.argv[1:] in (("-",), ("root",), ("-", "root"), ("-l",)):
-        scene.notes.add("self", 0.7, "T1548.003", "wants to be root")
+        scene.notes.add("self", 1.6, "T1548.003", "wants to be root")
+
+
+def _sudo(scene: Scene, at: int, call: Call) -> None:
+    if call.argv[1:] in (("-i",), ("-s",), ("-i", "-u", "root"), ("-su",)):
+        scene.notes.add("self", 1.6, "T1548.003", "wants to be root")
 
 
 def _passwd(scene: Scene, at: int, call: Call) -> None:
     fed = call.pipe_in is not None or call.stdin is not None
-    scene.notes.add("account", 4.4 if fed else 2.4, "T1098", "changes a password")
+    scene.notes.add("account", 4.4 if fed else 3.6, "T1098", "changes a password")
 
 
 def _chpasswd(scene: Scene, at: int, call: Call) -> None:
@@ -154,7 +161,9 @@ def _chattr(scene: Scene, at: int, call: Call) -> None:
         re.search(r"\.ssh|authorized_keys|/etc/(?:passwd|shadow|cron|ld\.so)|crontab|/spool/cron|/usr/bin/|/bin/", word)
         for word in call.argv[1:]
     )
-    scene.notes.add("account", 4.4 if sensitive else 2.6, "T1222.002", "changes a file's immutable mark")
+    loosens = any(word[:1] == "-" and {"i", "a"} & set(word) for word in call.argv[1:])
+    nats = 4.4 if sensitive else 3.0 if loosens else 1.6
+    scene.notes.add("account", nats, "T1222.002", "changes a file's immutable mark")
 
 
 def _chkconfig(scene: Scene, at: int, call: Call) -> None:
@@ -168,24 +177,43 @@ def _kill(scene: Scene, at: int, call: Call) -> None:
         if other.name in ("pgrep", "grep", "pidof", "egrep"):
             text += " " + " ".join(other.argv[1:])
     if _RIVALS.search(text):
-        scene.notes.add("probe", 4.4, "T1489", "ends other people's miners")
+        scene.notes.add("wreck", 4.4, "T1489", "ends other people's miners")
     elif text == "-9 -1":
-        scene.notes.add("probe", 1.6, "T1489", "ends every process it can")
+        scene.notes.add("wreck", 2.4, "T1489", "ends every process it can")
+    elif call.name == "killall" and "-9" in call.argv[1:2] and {"perl", "atd", "top"} & set(call.argv[2:]):
+        scene.notes.add("wreck", 2.4, "T1489", "ends what others run there")
+
+
+def _halt(scene: Scene, at: int, call: Call) -> None:
+    if not call.remote and len(scene.script.calls) <= 2:
+        scene.notes.add("wreck", 1.2, "T1529", "restarts or stops the machine")
+
+
+def _wipe(scene: Scene, at: int, call: Call) -> None:
+    options = parse(call.argv[1:])
+    if call.remote or not (options.has("r", "R", "recursive") or options.has("no-preserve-root")):
+        return
+    for word in options.operands:
+        if word.removesuffix("*") in ("/", "/usr", "/usr/", "/etc", "/etc/", "/bin", "/boot", "/lib", "/home"):
+            scene.notes.add("wreck", words=f"deletes {plain(word)} and all that lies in it")
 
 
 _RIVALS: Final = re.compile(
-    r"xmrig|minerd|kinsing|kdevtmpfsi|kthreaddi|cryptonight|stratum|ddgs|watchbog|sysupdate|networkservice|xmr-stak|cnrig"
+    r"xmrig|minerd|kinsing|kdevtmpfsi|kthreaddi|cryptonight|stratum|ddgs|watchbog|sysupdate|networkservice|xmr|cnrig|pnscan|\bminer\b|\bxm\b"
 )
 
 READERS: Final[dict[str, Reader]] = {
     "systemctl": _systemctl,
     "service": _service,
-    **dict.fromkeys(("SuSEfirewall2", "rcSuSEfirewall2", "reSuSEfirewall2", "ufw", "setenforce"), _firewall_off),
+    **dict.fromkeys(("SuSEfirewall2", "rcSuSEfirewall2", "reSuSEfirewall2", "ufw"), _firewall_off),
     **dict.fromkeys(("iptables", "ip6tables"), _iptables),
     "crontab": _crontab,
     **dict.fromkeys(("useradd", "adduser"), _useradd),
     "usermod": _usermod,
     "su": _su,
+    "sudo": _sudo,
+    **dict.fromkeys(("reboot", "shutdown", "halt", "poweroff"), _halt),
+    "rm": _wipe,
     "passwd": _passwd,
     "chpasswd": _chpasswd,
     "chattr": _chattr,
