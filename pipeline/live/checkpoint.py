@@ -94,7 +94,8 @@ class Store:
         for partition in set(self.kept) - mine:
             await self.close(partition)
         await asyncio.gather(*(self._fence(partition) for partition in mine))
-        await self._read_back(mine, read_before)
+        if mine:  # aiokafka ends a consumer that was never assigned anything with a CancelledError
+            await self._read_back(mine, read_before)
         self.ready = generation
         self.lost.clear()
 
@@ -120,7 +121,7 @@ class Store:
         await consumer.start()
         try:
             wanted = []
-            ends = await consumer.end_offsets([TopicPartition(self.topic, p) for p in mine]) if mine else {}
+            ends = await consumer.end_offsets([TopicPartition(self.topic, p) for p in mine])
             for tp, end in ends.items():
                 kept = self.kept[tp.partition]
                 if kept.log_end != end:

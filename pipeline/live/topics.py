@@ -18,8 +18,12 @@ STATE: Final = "state"
 KINDS: Final = (*INPUTS, *OUTPUTS, STATE)
 
 COMPACTED: Final = {"cleanup.policy": "compact", "min.cleanable.dirty.ratio": "0.1"}
+CAME: Final = {"message.timestamp.type": "LogAppendTime"}
+"""The broker's clock says when a record came, not its sender's: registry entries hold for what came after them."""
+
 CONFIG: Final[dict[str, dict[str, str]]] = {
-    "registry": COMPACTED,
+    "registry": COMPACTED | CAME,
+    **dict.fromkeys(EVENTS, CAME),
     "score": COMPACTED,
     STATE: COMPACTED | {"max.message.bytes": "16777216", "segment.bytes": "67108864"},
 }

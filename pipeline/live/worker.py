@@ -79,6 +79,8 @@ class Worker:
         self.beginnings: dict[TP, int] = {}
         self.app = self._app()
         self.failed: str | None = None
+        self.settled = time.monotonic()
+        """When the group's generation was last the one whose events count."""
 
     def fresh(self, partition: int) -> Share:
         """A share without events."""
@@ -232,9 +234,17 @@ class Worker:
             await self._give_up(AgentRiskError(f"expected the state of partitions {sorted(mine)} within "
                                                f"{self.settings.recovery_s:.0f} s, got not all of it (setting live.recovery_s)"))
             return
+        except asyncio.CancelledError as error:  # faust would end its recovery over one that a client left behind, and idle for ever
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            await self._give_up(AgentRiskError(f"while taking over: {error!r}"))
+            return
         except Exception as error:
             await self._give_up(error)
             return
+        if not mine:
+            self.store.generation = generation
         agents = sum(len(kept.share.scorer.agents) for kept in self.store.kept.values())
         log.info("partitions assigned: %s; %d agents read back in %.2f s", sorted(mine), agents, time.perf_counter() - began)
         self.health.owned(mine)
@@ -280,10 +290,10 @@ class Worker:
                                            request_timeout_ms=DELIVERY_S * 1000)
             await self.outlet.start()
             self.app.finalize()
-            await first(told, self.app.start())
+            starting = asyncio.ensure_future(self.app.start())
+            starting.add_done_callback(self._started)
         except Exception as error:
             self.failed = self.failed or f"while starting: {type(error).__name__}: {error}"
-        log.info("worker started: group %s, topics %s*, %d partitions", self.settings.group, self.settings.prefix, self.partitions)
         while not (stop.is_set() or self.failed or self.app.should_stop or self.app.crashed):
             await asyncio.wait({told}, timeout=0.2)
             self._look()
@@ -291,10 +301,21 @@ class Worker:
         advancing.cancel()
         return await self.stop()
 
+    def _started(self, starting: asyncio.Future[None]) -> None:
+        error = None if starting.cancelled() else starting.exception()
+        if error is not None:
+            self.failed = self.failed or f"while starting: {type(error).__name__}: {error}"
+        else:
+            log.info("worker started: group %s, topics %s*, %d partitions", self.settings.group, self.settings.prefix, self.partitions)
+
     def _look(self) -> None:
-        """Beat, and say when the group's broker goes and comes."""
+        """Beat; say when the group's broker goes and comes; end a takeover that does not."""
         self.health.beat()
         away = self.app.consumer.away()
+        if away or self.store.generation == self.app.consumer_generation_id:
+            self.settled = time.monotonic()
+        elif time.monotonic() - self.settled > self.settings.recovery_s + 2 * self.settings.session_timeout_s:
+            self._fail(f"expected to take partitions over within {self.settings.recovery_s:.0f} s of a rebalance, got no further")
         if away and self.health.state == "running":
             self.health.state = "no broker"
             log.warning("the group's broker is away; waiting for it")

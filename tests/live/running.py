@@ -283,9 +283,9 @@ def bare(final: dict[str, Any]) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def live(broker: Broker, name: str, **more: Any) -> Iterator[Live]:
+def live(broker: Broker, name: str, partitions: int = PARTITIONS, **more: Any) -> Iterator[Live]:
     """Topics of a name of their own; no worker outlives the test."""
-    made = Live(broker.bootstrap, f"{name}-{os.getpid()}", more=more).create()
+    made = Live(broker.bootstrap, f"{name}-{os.getpid()}", partitions, more).create()
     try:
         yield made
     finally:

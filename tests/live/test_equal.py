@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.live.running import Broker, Expected, live, same
+from tests.live.running import Broker, Expected, live, same, until
 
 
 @pytest.mark.parametrize("workers", [1, 2, 3])
@@ -55,3 +55,15 @@ def test_workers_join_and_leave_under_load(kafka: Broker, recording: Expected, t
         thread.join(120)
         lab.wait()
         same(lab.found(), recording, exactly=False)
+
+
+def test_a_spare_worker_without_partitions_takes_over(kafka: Broker, recording: Expected, tmp_path: Path) -> None:
+    with live(kafka, "spare", partitions=1) as lab:
+        owner = lab.serve(tmp_path / "a.log")
+        lab.running()
+        lab.serve(tmp_path / "b.log")
+        until(lambda: "partitions assigned: []" in lab.words(), lambda: True, lab.words)
+        lab.kill(owner)
+        lab.send(recording.files)
+        lab.wait()
+        same(lab.found(), recording)
