@@ -12,7 +12,15 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 
-LAWS = ("test_laws.py", "test_risk.py", "test_admission.py", "test_registry.py", "test_causes.py", "kernels", "detectors")
+LAWS = (
+    "test_laws.py",
+    "test_risk.py",
+    "test_admission.py",
+    "test_registry.py",
+    "test_causes.py",
+    "kernels",
+    "detectors",
+)
 
 
 @pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="this run is interpreted already")
