@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import pipeline
 from pipeline.errors import AgentRiskError, UsageError
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 DONE, FAILED, WRONG_USAGE, INTERRUPTED, PIPE_CLOSED = 0, 1, 2, 130, 141
 
+MESSAGE: Final = 20_000
+"""Characters of an error message: many inputs may be named in one."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit status.
@@ -31,6 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     agentrisk 0.1.0
     0
     """
+    open_standard_streams()
     options = parser().parse_args(arguments)
     run: Callable[[argparse.Namespace], int] = options.run
     try:
@@ -43,10 +47,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except AgentRiskError as error:
-        print(f"agentrisk: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"agentrisk: {readable(str(error))}", file=sys.stderr)
         return WRONG_USAGE if isinstance(error, UsageError) else FAILED
     except OSError as error:
-        print(f"agentrisk: {error.filename or 'input or output'}: {error.strerror or error}", file=sys.stderr)
+        said = f"{error.filename or 'input or output'}: {error.strerror or error}"
+        print(f"agentrisk: {readable(said)}", file=sys.stderr)
         return FAILED
 
 
@@ -350,6 +355,25 @@ def run_lag(options: argparse.Namespace) -> int:
 # ---------------------------------------------------------------- what they share
 
 
+def open_standard_streams() -> None:
+    """Where a standard stream came closed, take its number, so that no file of ours gets it; output goes nowhere then.
+
+    `sys.stdin` stays None: to read it is an error (pipeline.inputs).
+    """
+    for number, stream in enumerate((sys.stdin, sys.stdout, sys.stderr)):
+        if stream is None and os.open(os.devnull, os.O_RDWR) != number:
+            raise UsageError(f"expected standard streams that are open or closed, got number {number} taken")
+    sys.stdout = sys.stdout or os.fdopen(1, "w", encoding="utf-8", closefd=False)
+    sys.stderr = sys.stderr or os.fdopen(2, "w", encoding="utf-8", closefd=False)
+
+
+def readable(message: str) -> str:
+    """A message in one line that does nothing to a terminal, whatever the names in it are."""
+    from pipeline.shell.show import neutral
+
+    return neutral(" ".join(message.split()), MESSAGE)
+
+
 def configured(options: argparse.Namespace) -> Config:
     """The settings of the file that was named, of the environment and of flags."""
     from pipeline import config
@@ -363,7 +387,11 @@ def console(stderr: bool = False) -> Console:
     """Where people read: colours on a terminal only, and none where NO_COLOR is set."""
     from rich.console import Console
 
-    return Console(stderr=stderr, highlight=False, markup=False, emoji=False)
+    class Ours(Console):
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError
+
+    return Ours(stderr=stderr, highlight=False, markup=False, emoji=False)
 
 
 def as_json(value: Mapping[str, object]) -> str:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
@@ -74,6 +75,10 @@ def find(paths: Sequence[str], settings: Settings | None = None) -> Found:
     seen: set[tuple[int, int]] = set()
     for path in paths:
         if path == STDIN:
+            if STDIN in found.names or sys.stdin is None:
+                got = "it closed" if sys.stdin is None else "it named twice"
+                problems.append(f"expected events on the standard input, got {got}")
+                continue
             found.sources.append(Source(len(found.names), STDIN, None, native))
             found.names.append(STDIN)
             continue
@@ -117,12 +122,19 @@ def take_folder(
         for name in sorted(names):
             path = os.path.join(place, name)
             try:
-                skipped = take_file(path, found, seen, settings)
+                skipped = not_events(path) or take_file(path, found, seen, settings)
             except (OSError, InputError) as error:
                 problems.append(unreadable(path, error))
                 continue
             if skipped is not None:
                 found.skipped.append(Skipped(path, skipped))
+
+
+def not_events(path: str) -> str | None:
+    """Why a file of a folder holds no events, where its name or kind tells; a pipe is read only where it is named."""
+    if by_name(path) is None:
+        return f"a file that does not end in {', '.join(suffixes())}"
+    return None if stat.S_ISREG(os.stat(path).st_mode) else "not a regular file"
 
 
 def take_file(path: str, found: Found, seen: set[tuple[int, int]], settings: Settings) -> str | None:

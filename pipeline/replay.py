@@ -61,10 +61,11 @@ def run(
     declared = inputs.find([str(registry)], config.reading) if registry is not None else None
     if declared is not None and declared.sources:
         raise InputError(f"expected registry entries in {registry}, got events")
-    warming.warm(progress)
-    walked = time.monotonic()
     with ExitStack() as stack:
-        walk = Walk(found, config, open_sinks(sinks, replace, stack))
+        opened = open_sinks(sinks, replace, stack)
+        warming.warm(progress)
+        walked = time.monotonic()
+        walk = Walk(found, config, opened)
         shown = Progress(progress, total_bytes(found.sources))
         stack.callback(shown.close)
         if declared is not None:

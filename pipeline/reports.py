@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -65,7 +66,8 @@ def show_summary(summary: Mapping[str, Any], console: Console, folder: Path | No
         console.print(wrapped(f"{count:,} x {neutral(reason)}", 2))
     console.print(f"{summary['events_per_second']:,.0f} events/s, {span(summary['seconds'])} in all")
     if folder is not None and risen:
-        console.print(Text(f"Look further: agentrisk explain {folder} {neutral(risen[0]['agent'])}"), soft_wrap=True)
+        worst = shlex.quote(neutral(risen[0]["agent"]))
+        console.print(Text(f"Look further: agentrisk explain {shlex.quote(str(folder))} {worst}"), soft_wrap=True)
 
 
 def account_line(account: Mapping[str, Any]) -> str:

@@ -32,7 +32,7 @@ def warm(say: TextIO | None = None) -> None:
     if say is not None:
         print("compiling kernels, once for this version: some 10 seconds on two cores", file=say, flush=True)
     with subprocess.Popen(
-        [sys.executable, "-c", SECOND, str(Path(__file__).resolve().parent.parent)],
+        [sys.executable, "-P", "-c", SECOND, str(Path(__file__).resolve().parent.parent)],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

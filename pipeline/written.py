@@ -20,12 +20,18 @@ import msgspec
 from msgspec import Meta, Struct
 
 from pipeline.errors import InputError, UsageError
+from pipeline.shell.show import neutral
+from pipeline.sinks._gate import LONGEST
+from pipeline.sinks.files import SUMMARY
 
 BLOCK: Final = 4 << 20
 """Bytes read at a time. A line longer than four of them is no line of ours and is passed over."""
 
 SHOWN: Final = 8
 """Names that an error message lists."""
+
+NAMED: Final = 120
+"""Characters of each of them."""
 
 Time = Annotated[float, Meta(ge=-1e11, le=1e12)]
 Points = Annotated[float, Meta(ge=0, le=100)]
@@ -128,15 +134,18 @@ def lines_of(path: Path, agent: str, kind: type[Line], unreadable: list[int]) ->
 def resolve(folder: Path, wanted: str) -> str:
     """The agent that is meant: its name, a pattern (* ? [..]) or an end of the name that only one agent has.
 
+    A name holds no control characters there, but what stands for them (shell.show); either spelling is understood.
+
     Raises InputError where `folder` holds no results, UsageError (with names that are near) where none or several fit.
     """
     if not folder.is_dir():
         raise InputError(f"{folder}: expected a folder that `agentrisk replay --out` wrote, got none")
     fitting: set[str] = set()
+    shown = neutral(wanted, LONGEST)
     for name in _names(folder):
-        if name == wanted:
+        if name in (wanted, shown):
             return name
-        if (name.endswith(wanted) or fnmatch.fnmatchcase(name, wanted)) and len(fitting) < 10_000:
+        if (name.endswith((wanted, shown)) or fnmatch.fnmatchcase(name, wanted)) and len(fitting) < 10_000:
             fitting.add(name)
     if len(fitting) == 1:
         return fitting.pop()
@@ -150,14 +159,15 @@ def resolve(folder: Path, wanted: str) -> str:
 
 
 def _quoted(names: list[str]) -> str:
-    return ", ".join(repr(name)[1:-1] for name in names)
+    return ", ".join(neutral(name, NAMED) for name in names)
 
 
 def _names(folder: Path) -> Iterator[str]:
     """Every agent's name: from agents.ndjson, or, where a replay was cut short, from what is there (with repeats)."""
     decoder = msgspec.json.Decoder(_Named)
     complete = folder / "agents.ndjson"
-    found = [complete] if complete.exists() else [folder / f"{n}.ndjson" for n in ("scores", "evidence", "alerts")]
+    ended = (folder / SUMMARY).exists()
+    found = [complete] if ended else [complete, *(folder / f"{n}.ndjson" for n in ("scores", "evidence", "alerts"))]
     for path in found:
         for line in _holding(path, b'"agent"'):
             try:

@@ -205,3 +205,28 @@ def test_standard_input_is_read(tmp_path: Path) -> None:
             check=True,
         )
     assert json.loads(done.stdout)["account"]["rejected"] == 0
+
+
+@pytest.mark.parametrize("closed", ["0<&-", "1>&-", "2>&-", "0<&- 1>&- 2>&-"])
+def test_closed_standard_streams_do_no_harm(result: Path, tmp_path: Path, closed: str) -> None:
+    arguments = ["replay", str(result / "events.ndjson"), "--out", str(tmp_path / "o")]
+    command = [sys.executable, "-m", "pipeline.cli", *arguments]
+    done = subprocess.run(["bash", "-c", f'"$@" {closed}', "-", *command], capture_output=True, check=False)
+    assert done.returncode == 0
+    assert (tmp_path / "o" / "summary.json").exists()
+    assert (tmp_path / "o" / "scores.ndjson").read_bytes() == (result / "out" / "scores.ndjson").read_bytes()
+
+
+def test_standard_input_that_is_closed_cannot_be_read() -> None:
+    command = [sys.executable, "-m", "pipeline.cli", "check", "-"]
+    done = subprocess.run(["bash", "-c", '"$@" 0<&-', "-", *command], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (2, "agentrisk: expected events on the standard input, got it closed\n")
+
+
+def test_a_pipe_that_closes_early_is_told_by_its_own_status() -> None:
+    assert agentrisk("detectors", shell="head -c 1 >/dev/null").returncode == 141
+
+
+def test_a_message_does_nothing_to_a_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", str(tmp_path / "\x1b[2J\u202e.ndjson")]) == 2
+    assert "\\e[2J\\u202e.ndjson" in capsys.readouterr().err

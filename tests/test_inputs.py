@@ -301,3 +301,21 @@ def test_thousands_of_small_files_are_merged_without_keeping_them_open(tmp_path:
     assert got == sorted(got)
     assert len(got) == 600
     assert max(opened) - min(opened) < 10
+
+
+def test_a_folder_is_read_past_what_holds_no_events(tmp_path: Path) -> None:
+    write(tmp_path / "a.jsonl", lines(command(1)))
+    os.symlink("nowhere", tmp_path / "dangling")
+    os.mkfifo(tmp_path / "pipe")
+    os.mkfifo(tmp_path / "pipe.jsonl")
+    found = find([str(tmp_path)])
+    assert [source.name for source in found.sources] == [str(tmp_path / "a.jsonl")]
+    assert [os.path.basename(skipped.name) for skipped in found.skipped] == ["dangling", "pipe", "pipe.jsonl"]
+    os.symlink("nowhere", tmp_path / "dangling.jsonl")
+    with pytest.raises(InputError, match=r"dangling\.jsonl: No such file"):
+        find([str(tmp_path)])
+
+
+def test_standard_input_can_be_named_once() -> None:
+    with pytest.raises(InputError, match="expected events on the standard input, got it named twice"):
+        find(["-", "-"])

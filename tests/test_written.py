@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from pipeline import written
 from pipeline.errors import InputError, UsageError
+from pipeline.sinks import _gate
 from pipeline.written import Score, lines_of, resolve
 
 NAMES = st.text(min_size=1, max_size=12).filter(lambda s: s.encode("utf-8", "ignore").decode() == s)
@@ -117,3 +118,17 @@ def test_a_folder_without_results_is_named(tmp_path: Path) -> None:
         resolve(tmp_path, "a")
     with pytest.raises(InputError, match="expected a folder"):
         resolve(tmp_path / "none", "a")
+
+
+def test_names_come_from_what_is_there_when_the_last_file_is_still_empty(tmp_path: Path) -> None:
+    (tmp_path / "agents.ndjson").touch()
+    (tmp_path / "scores.ndjson").write_bytes(score("lab/a"))
+    assert resolve(tmp_path, "a") == "lab/a"
+
+
+def test_a_name_with_control_characters_is_known_by_itself_and_by_what_stands_for_it(tmp_path: Path) -> None:
+    (tmp_path / "agents.ndjson").write_bytes(_gate.lines([{"agent": "lab/\x1b[2J\u202ex"}, {"agent": "lab/y"}]))
+    for wanted in ("lab/\x1b[2J\u202ex", "\x1b[2J\u202ex", "lab/\\e[2J\\u202ex"):
+        assert resolve(tmp_path, wanted) == "lab/\\e[2J\\u202ex"
+    with pytest.raises(UsageError, match=r"near it: lab/\\e\[2J\\u202ex, lab/y"):
+        resolve(tmp_path, "\x1b[2J")

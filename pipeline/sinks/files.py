@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -66,9 +67,12 @@ class Files:
     def flush(self, stream: str) -> None:
         """Write what is waiting."""
         waiting = memoryview(self.waiting[stream])
-        while waiting:
-            waiting = waiting[self.open[stream].write(waiting) :]
         self.waiting[stream] = bytearray()
+        try:
+            while waiting:
+                waiting = waiting[self.open[stream].write(waiting) :]
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, self.open[stream].name) from error
 
     def finish(self, summary: Record) -> None:
         """Write summary.json by a rename: it is there whole or not at all."""
@@ -81,9 +85,8 @@ class Files:
         (self.folder / UNFINISHED).replace(self.folder / SUMMARY)
 
     def close(self) -> None:
-        """Write what is waiting and close the files."""
-        for stream, file in self.open.items():
-            try:
-                self.flush(stream)
-            finally:
-                file.close()
+        """Write what is waiting and close the files; where one cannot be written the others still are."""
+        with ExitStack() as stack:
+            for stream, file in self.open.items():
+                stack.callback(file.close)
+                stack.callback(self.flush, stream)

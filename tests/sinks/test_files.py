@@ -71,3 +71,17 @@ def test_a_file_in_the_way_is_named(tmp_path: Path) -> None:
     (tmp_path / "out").write_text("")
     with pytest.raises(UsageError, match="out: expected a folder"):
         files.open_sink(str(tmp_path / "out"), replace=False)
+
+
+def test_a_file_that_cannot_be_written_is_named_and_the_others_are_written(tmp_path: Path) -> None:
+    sink = files.open_sink(str(tmp_path), replace=False)
+    for stream in STREAMS:
+        sink.write(stream, [{"n": 1}])
+    sink.open["evidence"].close()
+    sink.open["evidence"] = open("/dev/full", "ab", buffering=0)  # noqa: SIM115
+    with pytest.raises(OSError, match="No space left") as raised:
+        sink.close()
+    assert raised.value.filename == "/dev/full"
+    assert all(file.closed for file in sink.open.values())
+    for stream in STREAMS:
+        assert lines(tmp_path / f"{stream}.ndjson") == ([] if stream == "evidence" else [{"n": 1}])
