@@ -34,8 +34,8 @@ SLACK_US = 1_000_000
 """Clocks of sensor and shell differ: a command counts as before if it began at most a second after."""
 
 STATE = np.dtype([
-    ("recent_ts", "i8", (RECENT,)), ("recent", "i8", (RECENT,)), ("recent_at", "i8"),
-    ("notable_ts", "i8", (NOTABLE,)), ("notable", "i8", (NOTABLE,)), ("notable_at", "i8"),
+    ("recent_ts", "i8", (RECENT,)), ("notable_ts", "i8", (NOTABLE,)),
+    ("recent", "i4", (RECENT,)), ("notable", "i4", (NOTABLE,)), ("recent_at", "u4"), ("notable_at", "u4"),
 ])
 """Commands are kept as their number + 1, 0 = none; *_at counts what was ever written."""
 
@@ -64,17 +64,17 @@ def remember(
     for i in range(begin, end):
         if kind[i] != COMMAND:
             continue
-        a = agent[i]
+        own = state[agent[i]]
         command = number[row[i]]
-        at = state[a]["recent_at"] % RECENT
-        state[a]["recent_ts"][at] = ts[i]
-        state[a]["recent"][at] = command + 1
-        state[a]["recent_at"] += 1
+        at = own["recent_at"] % RECENT
+        own["recent_ts"][at] = ts[i]
+        own["recent"][at] = command + 1
+        own["recent_at"] = own["recent_at"] + 1
         if loudest[command] >= LOUD:
-            at = state[a]["notable_at"] % NOTABLE
-            state[a]["notable_ts"][at] = ts[i]
-            state[a]["notable"][at] = command + 1
-            state[a]["notable_at"] += 1
+            at = own["notable_at"] % NOTABLE
+            own["notable_ts"][at] = ts[i]
+            own["notable"][at] = command + 1
+            own["notable_at"] = own["notable_at"] + 1
 
 
 def causes(
@@ -88,6 +88,8 @@ def causes(
     places    hashes of the far side of the evidence
     itself    the number of the command that is the evidence, or None
     """
+    if not state["recent_at"]:
+        return []
     ranked: dict[str, tuple[int, float, int, int, str]] = {}
     for ring in ("recent", "notable"):
         for when, kept in zip(state[f"{ring}_ts"].tolist(), state[ring].tolist(), strict=True):

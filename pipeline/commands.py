@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.detectors import Finding
-from pipeline.events.strings import Strings
+from pipeline.events.strings import Strings, raw
 from pipeline.kernels.hashing import hash_address, hash_text
+from pipeline.kernels.interning import Names
 from pipeline.registry import address_range
 from pipeline.shell.hosts import named
 from pipeline.shell.redact import redact
@@ -39,17 +40,21 @@ class Commands:
     """Distinct commands by number, with what each command detector says of them.
 
     weight    float64[room, detectors], nats
+    loudest   float64[room], the largest of them
     fact      uint32[room, detectors]
     places    uint64[room, 2], hashes of the first places that a command names, 0 none
     """
 
     def __init__(self, detectors: dict[str, ModuleType]) -> None:
         self.detectors = detectors
-        self.ids: dict[bytes, int] = {}
-        self.keys: list[bytes | None] = []
+        self.known = Names()
+        """The bytes of commands; `numbers` gives the number of each of its rows, `rows` the row of each number, or -1."""
+        self.numbers = np.zeros(256, np.int64)
+        self.rows: list[int] = []
         self.texts: list[str] = []
         self.findings: list[tuple[Finding | None, ...]] = []
         self.weight = np.zeros((256, len(detectors)))
+        self.loudest = np.zeros(256)
         self.fact = np.zeros((256, len(detectors)), np.uint32)
         self.places = np.zeros((256, PLACES), np.uint64)
         self.free: list[int] = []
@@ -61,31 +66,30 @@ class Commands:
 
     def number(self, column: Strings) -> NDArray[np.int64]:
         """The number of each command of a column; commands not met before are read and judged."""
-        data = column.data.tobytes() if len(column.offset) * 64 > len(column.data) else memoryview(column.data)
-        ids = self.ids
-        out = np.empty(len(column.offset), np.int64)
-        for i, (start, length) in enumerate(zip(column.offset.tolist(), column.length.tolist(), strict=True)):
-            raw = bytes(data[start : start + length])
-            key = raw if length < LONG else hashlib.sha256(raw).digest()
-            known = ids.get(key)
-            out[i] = self._meet(key, raw) if known is None else known
-        return out
+        rows, new = self.known.rows(by_bytes(column))
+        if len(new):
+            if self.known.rows_used > len(self.numbers):
+                self.numbers = np.concatenate([self.numbers, np.zeros(self.known.rows_used, np.int64)])
+            _, first = np.unique(rows, return_index=True)
+            met = first[np.isin(rows[first], new)]
+            for i in np.sort(met).tolist():
+                self._meet(int(rows[i]), raw(column, i) or b"")
+        return self.numbers[rows]
 
     def put(self, text: str, findings: tuple[Finding | None, ...], places: Iterable[int]) -> int:
         """Enter a command of a snapshot: what is kept of it for people, without its bytes."""
-        return self._enter(None, text, findings, list(places))
+        return self._enter(-1, text or " ", findings, list(places))
 
     def forget(self, needed: NDArray[np.int64]) -> None:
         """Drop the commands that are not among the needed ones."""
         keep = np.zeros(len(self.texts), np.bool_)
         keep[needed] = True
-        for number in np.flatnonzero(~keep).tolist():
-            if self.texts[number] or self.keys[number] is not None:
-                key = self.keys[number]
-                if key is not None:
-                    del self.ids[key]
-                self.texts[number], self.keys[number], self.findings[number] = "", None, ()
-                self.free.append(number)
+        gone = [number for number in np.flatnonzero(~keep).tolist() if self.texts[number]]
+        rows = np.array([self.rows[number] for number in gone], np.int64)
+        for number in gone:
+            self.texts[number], self.rows[number], self.findings[number] = "", -1, ()
+        self.free += gone
+        self.known.give_back(rows[rows >= 0])
         self.room = max(ROOM, 2 * len(self))
 
     @property
@@ -93,8 +97,8 @@ class Commands:
         """Whether it is time to forget."""
         return len(self) > self.room
 
-    def _meet(self, key: bytes, raw: bytes) -> int:
-        command = raw.decode("utf-8", "replace")
+    def _meet(self, row: int, written: bytes) -> None:
+        command = written.decode("utf-8", "replace")
         findings: tuple[Finding | None, ...] = (None,) * len(self.detectors)
         places: list[int] = []
         try:
@@ -103,28 +107,41 @@ class Commands:
             places = named_places(script)
         except Exception:  # the agent writes commands: one that breaks a reader must not stop the stream
             self.unjudged += 1
-        number = self._enter(key, neutral(redact(command), SHOWN) or " ", findings, places)
-        self.ids[key] = number
-        return number
+        self.numbers[row] = self._enter(row, neutral(redact(command), SHOWN) or " ", findings, places)
 
-    def _enter(self, key: bytes | None, text: str, findings: tuple[Finding | None, ...], places: list[int]) -> int:
+    def _enter(self, row: int, text: str, findings: tuple[Finding | None, ...], places: list[int]) -> int:
         if self.free:
             number = self.free.pop()
-            self.texts[number], self.keys[number], self.findings[number] = text, key, findings
+            self.texts[number], self.rows[number], self.findings[number] = text, row, findings
         else:
             number = len(self.texts)
             self.texts.append(text)
-            self.keys.append(key)
+            self.rows.append(row)
             self.findings.append(findings)
             if number >= len(self.weight):
                 self.weight = np.concatenate([self.weight, np.zeros_like(self.weight)])
+                self.loudest = np.concatenate([self.loudest, np.zeros_like(self.loudest)])
                 self.fact = np.concatenate([self.fact, np.zeros_like(self.fact)])
                 self.places = np.concatenate([self.places, np.zeros_like(self.places)])
         for d, finding in enumerate(findings):
             self.weight[number, d] = finding.weight if finding else 0.0
             self.fact[number, d] = finding.fact if finding else 0
+        self.loudest[number] = self.weight[number].max(initial=0.0)
         self.places[number] = (places + [0] * PLACES)[:PLACES]
         return number
+
+
+def by_bytes(column: Strings) -> Strings:
+    """Commands as they are looked up: long ones by their digest, behind a byte that begins no UTF-8; absent ones as empty."""
+    long = np.flatnonzero(column.length >= LONG)
+    length = np.maximum(column.length, 0)
+    if not len(long):
+        return Strings(column.data, column.offset, length)
+    digests = [b"\xff" + hashlib.sha256(raw(column, row) or b"").digest() for row in long.tolist()]
+    offset = column.offset.copy()
+    offset[long] = len(column.data) + np.arange(len(long)) * len(digests[0])
+    length[long] = len(digests[0])
+    return Strings(np.concatenate([column.data, np.frombuffer(b"".join(digests), np.uint8)]), offset, length)
 
 
 def named_places(script: Script) -> list[int]:

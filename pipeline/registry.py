@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping
+from itertools import islice
 from typing import Annotated, Any, NamedTuple
 
 import msgspec
@@ -25,6 +26,7 @@ NOWHERE = ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "255.255
 command names; as a place to probe it does not count."""
 
 DOT = 46
+HALF = (1 << 64) - 1
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -44,16 +46,21 @@ class Entry(msgspec.Struct, frozen=True):
 class Ranges(NamedTuple):
     """Places of all sets of networks, as kernels read them.
 
-    first, last   where the rows of set s lie: first[s] .. last[s]
-    low, high     uint64[rows, 2]: first and last address of a network, two halves each
-    code          uint8[rows]: codes.ALLOWED or codes.INTERNAL; 0 for a row that holds the hash of a host name in low[:, 0]
+    A set cuts the space of addresses into stretches, each of which lies in one place as a whole:
+
+        first[s] .. last[s]        its stretches, ascending; each reaches up to the next, the first begins at address 0
+        begin     uint64[rows, 2]  where a stretch begins, two halves
+        code      uint8[rows]      codes.INTERNAL, EXTERNAL, ALLOWED or LOCAL
+        host_first[s] .. host_last[s], host   uint64 hashes of the names of hosts that it allows
     """
 
     first: NDArray[np.int64]
     last: NDArray[np.int64]
-    low: NDArray[np.uint64]
-    high: NDArray[np.uint64]
+    begin: NDArray[np.uint64]
     code: NDArray[np.uint8]
+    host_first: NDArray[np.int64]
+    host_last: NDArray[np.int64]
+    host: NDArray[np.uint64]
 
 
 def read_entry(row: Mapping[str, Any]) -> Entry:
@@ -89,8 +96,7 @@ def address_range(network: str) -> tuple[tuple[int, int], tuple[int, int]]:
         raise RejectedError(f"expected internal to hold networks such as 10.0.0.0/8, got {network!r:.80}") from None
     base = 0xFFFF << 32 if found.version == 4 else 0
     ends = (base + int(found.network_address), base + int(found.broadcast_address))
-    half = (1 << 64) - 1
-    return (ends[0] >> 64, ends[0] & half), (ends[1] >> 64, ends[1] & half)
+    return (ends[0] >> 64, ends[0] & HALF), (ends[1] >> 64, ends[1] & HALF)
 
 
 class Registry:
@@ -108,6 +114,7 @@ class Registry:
         self.declared = np.zeros(16, np.uint8)
         self.networks = np.zeros(16, np.int32)
         self._sets: dict[tuple[tuple[str, ...], tuple[str, ...]], int] = {(PRIVATE, ()): 0}
+        self._cut: list[tuple[list[tuple[int, int]], list[int]]] = []
         self._ranges: Ranges | None = None
 
     def put(self, entry: Entry, row: int | None = None) -> None:
@@ -146,20 +153,18 @@ class Registry:
         return out
 
     def ranges(self) -> Ranges:
-        """All sets of networks, laid one after another; each begins with the places that are nowhere."""
+        """All sets of networks, laid one after another."""
         if self._ranges is None:
-            rows: list[tuple[tuple[int, int], tuple[int, int], int]] = []
-            first, last = [], []
-            for internal, allow in self._sets:
-                first.append(len(rows))
-                rows += [row for place in allow for row in allowed_rows(place)]
-                rows += [(*address_range(n), codes.LOCAL) for n in NOWHERE]
-                rows += [(*address_range(n), codes.INTERNAL) for n in internal]
-                last.append(len(rows))
+            self._cut += [stretches(*key) for key in islice(self._sets, len(self._cut), None)]
+            rows, hosts = [cut for cut, _ in self._cut], [names for _, names in self._cut]
+            last, host_last = np.cumsum([len(r) for r in rows]), np.cumsum([len(h) for h in hosts])
+            flat = [row for cut in rows for row in cut]
             self._ranges = Ranges(
-                np.array(first, np.int64), np.array(last, np.int64),
-                np.array([r[0] for r in rows], np.uint64), np.array([r[1] for r in rows], np.uint64),
-                np.array([r[2] for r in rows], np.uint8),
+                last - [len(r) for r in rows], last,
+                np.array([(begin >> 64, begin & HALF) for begin, _ in flat], np.uint64),
+                np.array([code for _, code in flat], np.uint8),
+                host_last - [len(h) for h in hosts], host_last,
+                np.array([name for names in hosts for name in names], np.uint64),
             )
         return self._ranges
 
@@ -171,21 +176,35 @@ class Registry:
         return self._sets[key]
 
 
-def allowed_rows(place: str) -> list[tuple[tuple[int, int], tuple[int, int], int]]:
-    """An expected place as rows: a network, an address, a host name, or *.name for all hosts below a name."""
-    try:
-        return [(*address_range(place), codes.ALLOWED)]
-    except RejectedError:
-        name = place.lower().removeprefix("*")
-        return [((hash_text(name), 0), (0, 0), 0)]
+def stretches(internal: tuple[str, ...], allow: tuple[str, ...]) -> tuple[list[tuple[int, int]], list[int]]:
+    """A set of networks as stretches of the space of addresses (where one begins, its code), and the hashes of allowed hosts.
+
+    What is allowed comes first, then the places that are nowhere, then what is internal; the rest is outside.
+
+    >>> stretches(("0.0.0.0/0",), ())[0][-1] == (0xFF << 120, codes.LOCAL)
+    True
+    """
+    hosts, networks = [], []
+    for place in allow:
+        try:
+            networks.append((*whole_range(place), codes.ALLOWED))
+        except RejectedError:
+            hosts.append(hash_text(place.lower().removeprefix("*")))
+    networks += [(*whole_range(n), codes.LOCAL) for n in NOWHERE]
+    networks += [(*whole_range(n), codes.INTERNAL) for n in internal]
+    edges = sorted({0} | {low for low, _, _ in networks} | {high + 1 for _, high, _ in networks if high + 1 < 1 << 128})
+    out: list[tuple[int, int]] = []
+    for edge in edges:
+        code = next((c for low, high, c in networks if low <= edge <= high), codes.EXTERNAL)
+        if not out or out[-1][1] != code:
+            out.append((edge, code))
+    return out, hosts
 
 
-@kernel
-def inside(hi: np.uint64, lo: np.uint64, low: NDArray[np.uint64], high: NDArray[np.uint64], row: int) -> bool:
-    """Whether an address lies in a network."""
-    above = hi > low[row, 0] or (hi == low[row, 0] and lo >= low[row, 1])
-    below = hi < high[row, 0] or (hi == high[row, 0] and lo <= high[row, 1])
-    return above and below
+def whole_range(network: str) -> tuple[int, int]:
+    """First and last address of a network as whole numbers."""
+    (low_hi, low_lo), (high_hi, high_lo) = address_range(network)
+    return low_hi << 64 | low_lo, high_hi << 64 | high_lo
 
 
 @kernel
@@ -214,19 +233,23 @@ def place_flows(
     ranges: Ranges,
     out: NDArray[np.uint8],
 ) -> None:
-    """Fill out[i] with the place of the far side: the first row of the agent's set that holds it, else EXTERNAL."""
+    """Fill out[i] with the place of the far side, by the set of networks of the agent of the row."""
+    begin = ranges.begin
     for i in range(len(agent)):
         hi, lo = dst_hi[i], dst_lo[i]
         if direction[i] == codes.INBOUND:
             hi, lo = src_hi[i], src_lo[i]
-        out[i] = codes.EXTERNAL
         chosen = networks[agent[i]]
-        for row in range(ranges.first[chosen], ranges.last[chosen]):
-            code = ranges.code[row]
-            if code == 0:
-                if host_length[i] > 0 and host_matches(host_data, host_offset[i], host_length[i], ranges.low[row, 0]):
+        low, high = ranges.first[chosen], ranges.last[chosen]
+        while high - low > 1:
+            middle = (low + high) // 2
+            if begin[middle, 0] < hi or (begin[middle, 0] == hi and begin[middle, 1] <= lo):
+                low = middle
+            else:
+                high = middle
+        out[i] = ranges.code[low]
+        if host_length[i] > 0 and out[i] != codes.ALLOWED:
+            for row in range(ranges.host_first[chosen], ranges.host_last[chosen]):
+                if host_matches(host_data, host_offset[i], host_length[i], ranges.host[row]):
                     out[i] = codes.ALLOWED
                     break
-            elif inside(hi, lo, ranges.low, ranges.high, row):
-                out[i] = code
-                break

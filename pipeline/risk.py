@@ -28,7 +28,7 @@ from msgspec import Meta
 from numpy.typing import NDArray
 
 from pipeline.detectors.silence import silence
-from pipeline.events.codes import COMMAND, FLOW, KINDS
+from pipeline.events.codes import COMMAND, FLOW, GPU, KINDS
 from pipeline.kernels.compiled import kernel
 
 STEPS = 4096
@@ -106,38 +106,40 @@ class Wanted(NamedTuple):
 
 
 def state(detectors: int) -> np.dtype[Any]:
-    """The state of one agent. Times are µs + 1, 0 = never; a fresh row is all zeros."""
+    """The state of one agent. Times are µs + 1, 0 = never; a fresh row is all zeros.
+
+    What every event touches comes first and is two lines of a processor's cache long.
+    """
     return np.dtype([
-        ("now", "i8"),
-        ("first", "i8", (3,)), ("last", "i8", (3,)), ("count", "i8", (3,)),
+        ("now", "i8"), ("first", "i8", (3,)), ("last", "i8", (3,)), ("count", "i8", (3,)),
+        ("score", "f8"), ("run", "i4"), ("episode", "i4"), ("known", "i4"),
+        ("proofs", "i4", (detectors,)),
         ("key", "i8", (detectors,)), ("begun", "i8", (detectors,)), ("ended", "i8", (detectors,)),
-        ("proofs", "i8", (detectors,)), ("proof_ts", "i8", (detectors,)), ("told", "i8", (detectors,)),
+        ("told", "i8", (detectors,)), ("proof_ts", "i8", (detectors,)),
         ("named", "u8", (2, PLACES)), ("named_key", "i8", (2, PLACES)),
-        ("score", "f8"), ("peak", "f8"), ("peak_ts", "i8"), ("peak_terms", "f8", (detectors + 2,)),
-        ("run", "i8"), ("episode", "i8"),
-        ("known", "i1"),
-    ])
+        ("peak", "f8"), ("peak_ts", "i8"), ("peak_terms", "f8", (detectors + 2,)),
+    ], align=True)
 
 
 @kernel
-def forget(state: Any, a: int) -> None:
+def forget(own: Any) -> None:
     """Begin afresh with an agent that has not been heard for a day; only its last score stays, so that a change is seen."""
-    state[a]["now"] = 0
-    state[a]["known"] = 0
-    state[a]["peak"] = 0.0
+    own["now"] = 0
+    own["known"] = 0
+    own["peak"] = 0.0
     for k in range(len(KINDS)):
-        state[a]["first"][k] = 0
-        state[a]["last"][k] = 0
-        state[a]["count"][k] = 0
-    for d in range(len(state[a]["key"])):
-        state[a]["key"][d] = 0
-        state[a]["told"][d] = 0
-        state[a]["begun"][d] = 0
-        state[a]["ended"][d] = 0
+        own["first"][k] = 0
+        own["last"][k] = 0
+        own["count"][k] = 0
+    for d in range(len(own["key"])):
+        own["key"][d] = 0
+        own["told"][d] = 0
+        own["begun"][d] = 0
+        own["ended"][d] = 0
     for side in range(2):
         for i in range(PLACES):
-            state[a]["named"][side, i] = 0
-            state[a]["named_key"][side, i] = 0
+            own["named"][side, i] = 0
+            own["named_key"][side, i] = 0
 
 
 @kernel
@@ -154,40 +156,37 @@ def faded(key: int, now: int, half_life_ms: int) -> float:
 
 
 @kernel
-def remember_place(state: Any, a: int, side: int, place: np.uint64, key: int) -> None:
-    """Keep a place among the strongest few of a side (0 commands, 1 flows); each place once, with its largest key."""
+def remember_place(named: NDArray[np.uint64], keys: NDArray[np.int64], place: np.uint64, key: int) -> None:
+    """Keep a place among the strongest few of a side; each place once, with its largest key."""
     for i in range(PLACES):
-        held = state[a]["named"][side, i]
-        if held == place or held == 0:
-            state[a]["named"][side, i] = place
-            state[a]["named_key"][side, i] = key if held == 0 else max(key, state[a]["named_key"][side, i])
+        if named[i] == place or named[i] == 0:
+            keys[i] = key if named[i] == 0 else max(key, keys[i])
+            named[i] = place
             return
     weakest = 0
     for i in range(1, PLACES):
-        held_key, least = state[a]["named_key"][side, i], state[a]["named_key"][side, weakest]
-        if held_key < least or (held_key == least and state[a]["named"][side, i] < state[a]["named"][side, weakest]):
+        if keys[i] < keys[weakest] or (keys[i] == keys[weakest] and named[i] < named[weakest]):
             weakest = i
-    held_key = state[a]["named_key"][side, weakest]
-    if key > held_key or (key == held_key and place > state[a]["named"][side, weakest]):
-        state[a]["named"][side, weakest] = place
-        state[a]["named_key"][side, weakest] = key
+    if key > keys[weakest] or (key == keys[weakest] and place > named[weakest]):
+        named[weakest] = place
+        keys[weakest] = key
 
 
 @kernel
-def same_place(state: Any, a: int) -> bool:
+def same_place(named: NDArray[np.uint64]) -> bool:
     """Whether a place that a command of evidence named is one that a flow of evidence reached."""
     for i in range(PLACES):
-        place = state[a]["named"][0, i]
-        if place != 0:
+        if named[0, i] != 0:
             for j in range(PLACES):
-                if state[a]["named"][1, j] == place:
+                if named[1, j] == named[0, i]:
                     return True
     return False
 
 
 @kernel
-def agreement(state: Any, a: int, live: NDArray[np.float64], panel: Panel, settings: Any) -> float:
+def agreement(own: Any, live: NDArray[np.float64], panel: Panel, settings: Any) -> float:
     """Nats for evidence of two modalities that is close in time: for each pair of modalities the best pair of detectors."""
+    begun, ended = own["begun"], own["ended"]
     total = 0.0
     placed = -1.0
     for one in range(len(KINDS)):
@@ -204,9 +203,9 @@ def agreement(state: Any, a: int, live: NDArray[np.float64], panel: Panel, setti
                         share = settings["agreement_story"]
                     if one == FLOW and other == COMMAND:
                         if placed < 0.0:
-                            placed = settings["agreement_place"] if same_place(state, a) else 0.0
+                            placed = settings["agreement_place"] if same_place(own["named"]) else 0.0
                         share += placed
-                    apart = max(0, state[a]["begun"][d] - state[a]["ended"][e], state[a]["begun"][e] - state[a]["ended"][d])
+                    apart = max(0, begun[d] - ended[e], begun[e] - ended[d])
                     close = 2.0 ** (-(apart * 1e-6) / settings["agreement_half_s"])
                     best = max(best, share * min(live[d], live[e]) * close)
             total += best
@@ -215,16 +214,20 @@ def agreement(state: Any, a: int, live: NDArray[np.float64], panel: Panel, setti
 
 @kernel
 def weigh(
-    state: Any, a: int, panel: Panel, settings: Any, quiet: Any, live: NDArray[np.float64], terms: NDArray[np.float64]
+    own: Any, panel: Panel, settings: Any, quiet: Any, live: NDArray[np.float64], terms: NDArray[np.float64]
 ) -> float:
     """Fill `terms` with nats (each detector, agreement, silence) as of the agent's newest event; their sum with the prior."""
-    now = state[a]["now"] - 1
+    now = own["now"] - 1
+    begun, keys = own["begun"], own["key"]
     detectors = len(live)
+    modalities = 0
     for d in range(detectors):
-        live[d] = 0.0
-        if state[a]["begun"][d] != 0:
-            live[d] = faded(state[a]["key"][d], now, panel.half_life_ms[d])
+        terms[d] = live[d] = faded(keys[d], now, panel.half_life_ms[d]) if begun[d] != 0 else 0.0
+        if live[d] > 0.0:
+            modalities |= 1 << panel.kind[d]
     for k in range(len(KINDS)):
+        if not modalities >> k & 1:
+            continue
         strongest = -1
         together = 0.0
         for d in range(detectors):
@@ -238,8 +241,8 @@ def weigh(
             for d in range(detectors):
                 if panel.kind[d] == k:
                     terms[d] *= settings["modality_cap"] / together
-    terms[detectors] = agreement(state, a, live, panel, settings)
-    terms[detectors + 1] = silence(state[a]["first"], state[a]["last"], state[a]["count"], state[a]["now"], quiet)
+    terms[detectors] = agreement(own, live, panel, settings) if modalities & (modalities - 1) else 0.0
+    terms[detectors + 1] = silence(own["first"], own["last"], own["count"], own["now"], quiet)
     logit = settings["prior"]
     for t in range(detectors + 2):
         logit += terms[t]
@@ -299,80 +302,77 @@ def fold(
         if scores >= len(wanted.score_at) or proofs + detectors > len(wanted.proof_at):
             counts[0], counts[1] = scores, proofs
             return i
-        a = agent[i]
+        own = state[agent[i]]
         k = kind[i]
         at = ts[i] + 1
-        if state[a]["now"] != 0 and at - state[a]["now"] > FORGET_US:
-            forget(state, a)
-        if at > state[a]["now"]:
-            state[a]["now"] = at
-        if state[a]["count"][k] == 0 or at < state[a]["first"][k]:
-            state[a]["first"][k] = at
-        if at > state[a]["last"][k]:
-            state[a]["last"][k] = at
-        state[a]["count"][k] += 1
+        if own["now"] != 0 and at - own["now"] > FORGET_US:
+            forget(own)
+        first, last, count = own["first"], own["last"], own["count"]
+        own["now"] = max(at, own["now"])
+        if count[k] == 0 or at < first[k]:
+            first[k] = at
+        last[k] = max(at, last[k])
+        count[k] += 1
         if run[i, 0] >= 0:
-            state[a]["run"] = run[i, 0] + 1
+            own["run"] = run[i, 0] + 1
         if run[i, 1] >= 0:
-            state[a]["episode"] = run[i, 1] + 1
+            own["episode"] = run[i, 1] + 1
         for d in range(detectors):
             if panel.kind[d] != k:
                 continue
             strength = strengths[d, row[i]]
             if strength <= 0.0:
                 continue
+            keys, begun, ended, told = own["key"], own["begun"], own["ended"], own["told"]
             half = panel.half_life_ms[d]
             key = key_of(strength, ts[i], half)
-            new = state[a]["begun"][d] == 0
-            known = 0.0 if new or state[a]["told"][d] == 0 else faded(state[a]["told"][d], ts[i], half)
-            if new or at < state[a]["begun"][d]:
-                state[a]["begun"][d] = at
-            if at > state[a]["ended"][d]:
-                state[a]["ended"][d] = at
-            if new or key > state[a]["key"][d]:
-                state[a]["key"][d] = key
-            state[a]["known"] = 1
+            new = begun[d] == 0
+            known = 0.0 if new or told[d] == 0 else faded(told[d], ts[i], half)
+            if new or at < begun[d]:
+                begun[d] = at
+            ended[d] = max(at, ended[d])
+            if new or key > keys[d]:
+                keys[d] = key
+            own["known"] = 1
             if strength >= settings["evidence_floor"] and strength >= known + settings["evidence_step"]:
-                state[a]["told"][d] = key
-                state[a]["proofs"][d] += 1
-                state[a]["proof_ts"][d] = at
+                told[d] = key
+                own["proofs"][d] += 1
+                own["proof_ts"][d] = at
                 wanted.proof_at[proofs] = i
                 wanted.proof_detector[proofs] = d
-                wanted.proof_count[proofs] = state[a]["proofs"][d]
-                wanted.proof_run[proofs, 0] = state[a]["run"] - 1
-                wanted.proof_run[proofs, 1] = state[a]["episode"] - 1
+                wanted.proof_count[proofs] = own["proofs"][d]
+                wanted.proof_run[proofs, 0] = own["run"] - 1
+                wanted.proof_run[proofs, 1] = own["episode"] - 1
                 proofs += 1
-            for p in range(2):
-                if k == COMMAND and named[row[i], p] != 0:
-                    remember_place(state, a, 0, named[row[i], p], key)
-                if k == FLOW and reached[row[i], p] != 0:
-                    remember_place(state, a, 1, reached[row[i], p], key)
-        first_row = state[a]["score"] == 0.0
-        if not first_row and state[a]["known"] == 0:
+            if k != GPU:
+                places, side = (named, 0) if k == COMMAND else (reached, 1)
+                for p in range(2):
+                    if places[row[i], p] != 0:
+                        remember_place(own["named"][side], own["named_key"][side], places[row[i], p], key)
+        first_row = own["score"] == 0.0
+        if not first_row and own["known"] == 0:
             continue
-        logit = weigh(state, a, panel, settings, quiet, live, terms)
+        logit = weigh(own, panel, settings, quiet, live, terms)
         score = 100.0 / (1.0 + math.exp(-logit))
-        if score > state[a]["peak"]:
-            state[a]["peak"] = score
-            state[a]["peak_ts"] = state[a]["now"]
+        if score > own["peak"]:
+            own["peak"] = score
+            own["peak_ts"] = own["now"]
             for t in range(detectors + 2):
-                state[a]["peak_terms"][t] = terms[t]
-        if first_row or abs(score - state[a]["score"]) >= settings["score_step"] or level_of(score) != level_of(
-            state[a]["score"]
-        ):
-            state[a]["score"] = score
+                own["peak_terms"][t] = terms[t]
+        if first_row or abs(score - own["score"]) >= settings["score_step"] or level_of(score) != level_of(own["score"]):
+            own["score"] = score
             wanted.score_at[scores] = i
             wanted.score_value[scores, 0] = score
             wanted.score_value[scores, 1] = logit
             for t in range(detectors + 2):
                 wanted.score_terms[scores, t] = terms[t]
             for j in range(len(KINDS)):
-                wanted.score_last[scores, j] = state[a]["last"][j]
-            wanted.score_run[scores, 0] = state[a]["run"] - 1
-            wanted.score_run[scores, 1] = state[a]["episode"] - 1
+                wanted.score_last[scores, j] = last[j]
+            wanted.score_run[scores, 0] = own["run"] - 1
+            wanted.score_run[scores, 1] = own["episode"] - 1
             for d in range(detectors):
-                wanted.score_proofs[scores, d, 0] = state[a]["proofs"][d]
-                wanted.score_proofs[scores, d, 1] = state[a]["proof_ts"][d]
+                wanted.score_proofs[scores, d, 0] = own["proofs"][d]
+                wanted.score_proofs[scores, d, 1] = own["proof_ts"][d]
             scores += 1
     counts[0], counts[1] = scores, proofs
     return len(kind)

@@ -38,6 +38,10 @@ ROOM = 4096
 """Scores, and pieces of evidence, that one call of the fold has room for."""
 
 
+TIDY = 8
+"""Agents are looked through for such as are long gone when they have become an eighth more: so much memory at most is theirs."""
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is let in."""
 
@@ -95,6 +99,14 @@ class Seat(NamedTuple):
     half_life_s: float
 
 
+class Stretch(NamedTuple):
+    """Rows of a part in which no agent begins afresh; before them the detectors' states of some agents are emptied."""
+
+    begin: int
+    end: int
+    afresh: list[int]
+
+
 class Order(NamedTuple):
     """The rows of a batch in their order, as the fold takes them."""
 
@@ -118,6 +130,8 @@ class Scorer:
         speaking = [(d.KIND, name) for name, d in found.items() if d.KIND is not None]
         self.seats = [self._seat(name, found[name]) for _, name in sorted(speaking)]
         kinds = [seat.part.KIND for seat in self.seats]
+        self.names = [*(seat.name for seat in self.seats), "agreement", "silence"]
+        self.techniques = [next(iter(seat.part.ATTACK), None) for seat in self.seats]
         self.span = [(kinds.index(k), kinds.index(k) + kinds.count(k)) if k in kinds else (0, 0) for k in range(len(KINDS))]
         self.panel = risk.Panel(
             np.array(kinds, np.int64),
@@ -178,12 +192,12 @@ class Scorer:
             if not state["now"]:
                 continue
             logit = weigh_one(self.risks, a, self.panel, self.many, self.hushed, live, terms)
-            out = self._score(a, int(state["now"]) - 1, 100.0 / (1.0 + float(np.exp(-logit))), logit, terms, state["last"],
+            out = self._score(a, int(state["now"]) - 1, 100.0 / (1.0 + float(np.exp(-logit))), logit, terms.tolist(), state["last"].tolist(),
                               int(state["run"]) - 1, int(state["episode"]) - 1)
             out["peak"] = {key: out[key] for key in ("score", "ts", "terms")}
             if state["peak"] >= out["score"]:
                 out["peak"] = {"score": float(state["peak"]), "ts": records.seconds(int(state["peak_ts"]) - 1),
-                               "terms": self._spoken(state["peak_terms"])}
+                               "terms": self._spoken(state["peak_terms"].tolist())}
             yield out
 
     def _seat(self, name: str, part: ModuleType) -> Seat:
@@ -214,11 +228,11 @@ class Scorer:
 
     def _admitted(
         self, batch: Batch, rows: list[NDArray[np.int64]], outcome: Outcome
-    ) -> tuple[Batch, list[NDArray[np.int64]], list[list[int]]]:
-        """The batch without late rows, and for each kind the rows before which an agent begins afresh."""
+    ) -> tuple[Batch, list[NDArray[np.int64]], list[list[Stretch]]]:
+        """The batch without late rows, and for each kind the stretches of its rows."""
         parts: list[Part | None] = list(batch.parts)
         kind, row = batch.kind, batch.row
-        cuts: list[list[int]] = [[], [], []]
+        cuts = [[Stretch(0, len(part), [])] if part else [] for part in parts]
         for k, part in enumerate(batch.parts):
             if part is None:
                 continue
@@ -227,8 +241,7 @@ class Scorer:
             if not admit(k, part.common.ts, rows[k], self.newest, lateness, risk.FORGET_US, late, afresh):
                 continue
             if late.any():
-                for i in np.flatnonzero(late).tolist():
-                    outcome.late.append(self._late(part, i, int(self.newest[rows[k][i], k]) - 1))
+                outcome.late += self._late(part, np.flatnonzero(late), self.newest[rows[k][late], k] - 1)
                 self.account.late[k] += int(late.sum())
                 kept = np.flatnonzero(~late)
                 place = np.cumsum(~late) - 1
@@ -238,19 +251,21 @@ class Scorer:
                 row = np.where(mine, place[np.where(mine, row, 0)], row)[keep]
                 kind = kind[keep]
                 parts[k], rows[k], afresh = select_part(part, kept), rows[k][kept], afresh[kept]
-            cuts[k] = np.flatnonzero(afresh).tolist()
+            cuts[k] = stretches(rows[k], afresh)
         return Batch((parts[0], parts[1], parts[2]), kind, row), rows, cuts
 
-    def _late(self, part: Part, i: int, newest: int) -> dict[str, Any]:
-        behind = records.seconds(newest - int(part.common.ts[i]))
-        return {
-            "agent": text(part.common.agent, i),
-            "source": int(part.common.source[i]),
-            "position": int(part.common.position[i]),
-            "reason": f"late: expected at most {self.tuning.scorer.lateness_s:.0f} s behind the newest event of its agent "
-                      f"and kind, got {behind:.3f} s",
-            "event": records.event(part, i),
-        }
+    def _late(self, part: Part, rows: NDArray[np.intp], newest: NDArray[np.int64]) -> Iterator[dict[str, Any]]:
+        lateness = self.tuning.scorer.lateness_s
+        for i, event, new in zip(rows.tolist(), records.events(part, rows), newest.tolist(), strict=True):
+            behind = records.seconds(new - int(part.common.ts[i]))
+            yield {
+                "agent": text(part.common.agent, i),
+                "source": int(part.common.source[i]),
+                "position": int(part.common.position[i]),
+                "reason": f"late: expected at most {lateness:.0f} s behind the newest event of its agent and kind, "
+                          f"got {behind:.3f} s",
+                "event": event,
+            }
 
     def _ordered(self, batch: Batch, rows: list[NDArray[np.int64]]) -> Order:
         n = len(batch)
@@ -276,7 +291,7 @@ class Scorer:
         return self.commands.number(part.columns.command)
 
     def _strengths(
-        self, batch: Batch, rows: list[NDArray[np.int64]], numbers: NDArray[np.int64], afresh: list[list[int]]
+        self, batch: Batch, rows: list[NDArray[np.int64]], numbers: NDArray[np.int64], cuts: list[list[Stretch]]
     ) -> tuple[NDArray[np.float64], list[NDArray[np.void]]]:
         """What each detector says of each row: float64[detectors, rows of the longest part], and its reasons."""
         longest = max(len(part) if part else 0 for part in batch.parts)
@@ -286,16 +301,13 @@ class Scorer:
             if part is None:
                 continue
             first, last = self.span[k]
-            begin = 0
             agent = rows[k].astype(np.int32)
             shown = self._shown(k, part, rows[k], numbers, last - first)
-            for end in [*afresh[k], len(part)]:
+            for begin, end, afresh in cuts[k]:
                 for d in range(first, last):
+                    if afresh:
+                        self.states[d][afresh] = np.zeros((), self.states[d].dtype)
                     self._step(d, part, agent, shown[d - first], slice(begin, end), strengths[d, : len(part)], whys[d])
-                if end < len(part):
-                    for d in range(first, last):
-                        self.states[d][agent[end]] = np.zeros((), self.states[d].dtype)
-                begin = end
         return strengths, whys
 
     def _shown(self, k: int, part: Part, rows: NDArray[np.int64], numbers: NDArray[np.int64], detectors: int) -> list[Any]:
@@ -314,8 +326,6 @@ class Scorer:
     ) -> None:
         one, other = shown
         if rows != slice(0, len(part)):
-            if rows.start == rows.stop:
-                return
             one = one[rows]
             other = select_part(part, rows).columns if other is part.columns else other[rows]
         seat = self.seats[d]
@@ -342,52 +352,64 @@ class Scorer:
         whys: list[NDArray[np.void]], places: list[NDArray[np.uint64]], outcome: Outcome,
     ) -> None:
         counts = np.zeros(2, np.int64)
-        loudest = self.commands.weight.max(axis=1, initial=0.0) if len(numbers) else np.zeros(0)
+        loudest = self.commands.loudest
         done, remembered = 0, 0
         while done < len(order.kind):
             done = risk.fold(done, order.kind, order.row, order.agent, order.ts, order.run, strengths,
                              places[FLOW], places[COMMAND], self.risks, self.panel, self.many, self.hushed, self.wanted, counts)
-            wanted = self.wanted
-            for p in range(int(counts[1])):
-                at = int(wanted.proof_at[p])
-                causes.remember(remembered, at + 1, order.kind, order.row, order.agent, order.ts, numbers, loudest, self.rings)
-                remembered = at + 1
-                outcome.evidence.append(self._evidence(batch, order, p, numbers, strengths, whys, places))
-            for s in range(int(counts[0])):
-                self._written(order, s, outcome)
+            at = self.wanted.proof_at[: counts[1]]
+            for p, (row, shown) in enumerate(zip(at.tolist(), self._shown_events(batch, order, at), strict=True)):
+                if len(numbers):
+                    causes.remember(remembered, row + 1, order.kind, order.row, order.agent, order.ts, numbers, loudest,
+                                    self.rings)
+                remembered = row + 1
+                outcome.evidence.append(self._evidence(batch, order, p, shown, numbers, strengths, whys, places))
+            self._written(order, int(counts[0]), outcome)
         if len(numbers):
             causes.remember(remembered, done, order.kind, order.row, order.agent, order.ts, numbers, loudest, self.rings)
 
-    def _written(self, order: Order, s: int, outcome: Outcome) -> None:
-        """One score that the fold wrote, and what it does to the agent's alert."""
+    def _shown_events(self, batch: Batch, order: Order, at: NDArray[np.int64]) -> list[dict[str, Any]]:
+        """The events of some rows of the order, as people read them."""
+        out: list[dict[str, Any]] = [{}] * len(at)
+        for k, part in enumerate(batch.parts):
+            mine = np.flatnonzero(order.kind[at] == k)
+            if part is not None and len(mine):
+                for p, event in zip(mine.tolist(), records.events(part, order.row[at[mine]]), strict=True):
+                    out[p] = event
+        return out
+
+    def _written(self, order: Order, count: int, outcome: Outcome) -> None:
+        """The scores that the fold wrote, and what they do to their agents' alerts."""
         wanted = self.wanted
-        at = int(wanted.score_at[s])
-        a = int(order.agent[at])
-        now = int(wanted.score_last[s].max()) - 1
-        score = self._score(a, now, float(wanted.score_value[s, 0]), float(wanted.score_value[s, 1]), wanted.score_terms[s],
-                            wanted.score_last[s], int(wanted.score_run[s, 0]), int(wanted.score_run[s, 1]))
-        outcome.scores.append(score)
-        change = alerts.follow(self.alerts[a], score["score"], now, self.tuning.alerts)
-        if change is not None:
-            outcome.alerts.append(self._alert(score, change, wanted.score_proofs[s]))
+        rows = zip(
+            order.agent[wanted.score_at[:count]].tolist(), wanted.score_value[:count].tolist(),
+            wanted.score_terms[:count].tolist(), wanted.score_last[:count].tolist(), wanted.score_run[:count].tolist(),
+            strict=True,
+        )
+        for s, (a, (value, logit), terms, last, (run, episode)) in enumerate(rows):
+            now = max(last) - 1
+            score = self._score(a, now, value, logit, terms, last, run, episode)
+            outcome.scores.append(score)
+            change = alerts.follow(self.alerts[a], value, now, self.tuning.alerts)
+            if change is not None:
+                outcome.alerts.append(self._alert(score, change, wanted.score_proofs[s]))
 
     def _score(
-        self, a: int, now: int, score: float, logit: float, terms: NDArray[np.float64], last: Any, run: int, episode: int
+        self, a: int, now: int, score: float, logit: float, terms: list[float], last: list[int], run: int, episode: int
     ) -> dict[str, Any]:
         agent = self.agents.name(a)
         spoken = self._spoken(terms)
         out: dict[str, Any] = {
             "agent": agent, "ts": records.seconds(now), "score": score, "level": risk.level_of(score), "logit": logit,
             "prior": self.tuning.risk.prior, "terms": spoken,
-            "attack": list(dict.fromkeys(t for s in self.seats if s.name in spoken for t in s.part.ATTACK[:1])),
-            "seen": {KINDS[k]: records.seconds(int(last[k]) - 1) for k in range(len(KINDS)) if last[k]},
+            "attack": list(dict.fromkeys(t for t, nats in zip(self.techniques, terms, strict=False) if t and nats != 0.0)),
+            "seen": {kind: records.seconds(t - 1) for kind, t in zip(KINDS, last, strict=True) if t},
         }
         return out | self._lineage(agent, run, episode)
 
-    def _spoken(self, terms: NDArray[np.float64]) -> dict[str, float]:
+    def _spoken(self, terms: list[float]) -> dict[str, float]:
         """The terms that are not 0, by their names."""
-        names = [*(seat.name for seat in self.seats), "agreement", "silence"]
-        return {name: float(t) for name, t in zip(names, terms, strict=True) if t != 0.0}
+        return {name: nats for name, nats in zip(self.names, terms, strict=True) if nats != 0.0}
 
     def _lineage(self, agent: str, run: int, episode: int) -> dict[str, str]:
         """The training run and the episode, where they are known: said by an event, else by the registry."""
@@ -416,8 +438,8 @@ class Scorer:
         return f"{agent}/{self.seats[d].name}/{ts}-{count}"
 
     def _evidence(
-        self, batch: Batch, order: Order, p: int, numbers: NDArray[np.int64], strengths: NDArray[np.float64],
-        whys: list[NDArray[np.void]], places: list[NDArray[np.uint64]],
+        self, batch: Batch, order: Order, p: int, shown: dict[str, Any], numbers: NDArray[np.int64],
+        strengths: NDArray[np.float64], whys: list[NDArray[np.void]], places: list[NDArray[np.uint64]],
     ) -> dict[str, Any]:
         at, d = int(self.wanted.proof_at[p]), int(self.wanted.proof_detector[p])
         seat = self.seats[d]
@@ -428,7 +450,6 @@ class Scorer:
         itself = int(numbers[i]) if k == COMMAND else None
         finding = self.commands.findings[itself][list(self.commands.detectors).index(seat.name)] if itself is not None else None
         words = seat.part.explain(why)
-        shown = records.event(part, i)
         since = int(why["since"]) if "since" in (why.dtype.names or ()) else ts - max(0, round(shown.get("duration", 0.0) * 1e6))
         if finding is not None and itself is not None:
             words = f"{finding.words}; {words}" if words else finding.words
@@ -461,7 +482,7 @@ class Scorer:
             self.commands.forget(np.unique(held[held > 0]) - 1)
         if len(self.agents) > self.tidy_at:
             self._give_back()
-            self.tidy_at = max(ROOM, 2 * len(self.agents))
+            self.tidy_at = max(ROOM, len(self.agents) + len(self.agents) // TIDY)
 
     def _give_back(self) -> None:
         """Give the rows of agents back that have not been heard for a day: whatever they say next begins afresh anyway."""
@@ -485,15 +506,43 @@ class Scorer:
         """Make room for as many agents."""
         if needed <= self.room:
             return
-        room = max(64, needed, self.room + self.room // 2)
-        more = room - self.room
-        self.states = [np.concatenate([s, np.zeros(more, s.dtype)]) for s in self.states]
-        self.risks = np.concatenate([self.risks, np.zeros(more, self.risks.dtype)])
-        self.alerts = np.concatenate([self.alerts, np.zeros(more, self.alerts.dtype)])
-        self.rings = np.concatenate([self.rings, np.zeros(more, self.rings.dtype)])
-        self.newest = np.concatenate([self.newest, np.zeros((more, len(KINDS)), np.int64)])
-        self.dirty = np.concatenate([self.dirty, np.zeros(more, np.bool_)])
+        room = max(64, needed, 2 * self.room)
+        self.states = [grown(s, room) for s in self.states]
+        self.risks, self.alerts, self.rings = (grown(a, room) for a in (self.risks, self.alerts, self.rings))
+        self.newest, self.dirty = grown(self.newest, room), grown(self.dirty, room)
         self.room = room
+
+
+def grown(array: NDArray[Any], rows: int) -> NDArray[Any]:
+    """The same array with more rows, all zeros; what nobody has written to yet takes no memory.
+
+    >>> grown(np.array([7]), 3).tolist()
+    [7, 0, 0]
+    """
+    out: NDArray[Any] = np.zeros((rows, *array.shape[1:]), array.dtype)
+    out[: len(array)] = array
+    return out
+
+
+def stretches(agent: NDArray[np.int64], afresh: NDArray[np.bool_]) -> list[Stretch]:
+    """The rows of a part in stretches: as few as can be, for an agent is emptied at a stretch's begin if it is not met before in it.
+
+    >>> stretches(np.array([4, 5, 4, 5]), np.array([False, True, True, False]))
+    [Stretch(begin=0, end=2, afresh=[5]), Stretch(begin=2, end=4, afresh=[4])]
+    """
+    if not afresh.any():
+        return [Stretch(0, len(agent), [])]
+    order = np.argsort(agent, kind="stable")
+    before = np.full(len(agent), -1)
+    again = agent[order[1:]] == agent[order[:-1]]
+    before[order[1:][again]] = order[:-1][again]
+    out = [Stretch(0, len(agent), [])]
+    for row in np.flatnonzero(afresh).tolist():
+        if before[row] >= out[-1].begin:
+            out[-1] = out[-1]._replace(end=row)
+            out.append(Stretch(row, len(agent), []))
+        out[-1].afresh.append(int(agent[row]))
+    return out
 
 
 def warm(kinds: Iterable[int] = (FLOW, GPU, COMMAND)) -> None:
@@ -510,7 +559,8 @@ def warm_detectors(kind: int) -> None:
     batch = of_kind(kind, one_row(kind))
     scorer.grow(1)
     none = np.zeros(0, np.int64)
-    scorer._strengths(batch, [np.zeros(1, np.int64) if k == kind else none for k in range(len(KINDS))], none, [[], [], []])
+    rows = [np.zeros(1, np.int64) if k == kind else none for k in range(len(KINDS))]
+    scorer._strengths(batch, rows, none, [[Stretch(0, 1, [])]] * len(KINDS))
 
 
 def one_row(kind: int) -> Part:
@@ -527,7 +577,7 @@ def weigh_one(
     live: NDArray[np.float64], terms: NDArray[np.float64],
 ) -> float:
     """The terms of one agent's score as of its newest event; their sum with the prior."""
-    return risk.weigh(state, a, panel, many[0], hushed[0], live, terms)
+    return risk.weigh(state[a], panel, many[0], hushed[0], live, terms)
 
 
 @kernel

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.kernels.compiled import kernel
+from pipeline.kernels.wide import load64
 
 SEED = np.uint64(0x9E3779B97F4A7C15)
 MULTIPLIER = np.uint64(0xC6A4A7935BD1E995)
@@ -47,11 +48,10 @@ def hash_bytes(data: NDArray[np.uint8], start: int, length: int) -> np.uint64:
     at = start
     end = start + length
     while at + 8 <= end:
-        word = np.uint64(0)
-        for byte in range(8):
-            word |= np.uint64(data[at + byte]) << (np.uint64(byte) * EIGHT)
-        state = mix(state, word)
+        state = mix(state, load64(data, at))
         at += 8
+    if length >= 8 and at < end:
+        return finish(mix(state, load64(data, end - 8) >> (np.uint64(8 - (end - at)) * EIGHT)))
     word = np.uint64(0)
     for byte in range(end - at):
         word |= np.uint64(data[at + byte]) << (np.uint64(byte) * EIGHT)

@@ -11,14 +11,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.events.strings import Strings, pack
+from pipeline.kernels.ahead import AHEAD, touch
 from pipeline.kernels.compiled import kernel
 from pipeline.kernels.hashing import hash_bytes
+from pipeline.kernels.wide import load64
 
 
 @kernel
 def same_bytes(a: NDArray[np.uint8], a_at: int, b: NDArray[np.uint8], b_at: int, length: int) -> bool:
     """Whether two stretches of bytes are equal."""
-    for i in range(length):
+    done = 0
+    while done + 8 <= length:
+        if load64(a, a_at + done) != load64(b, b_at + done):
+            return False
+        done += 8
+    for i in range(done, length):
         if a[a_at + i] != b[b_at + i]:
             return False
     return True
@@ -49,16 +56,37 @@ def find_rows(
     """Fill out[i] with the row of the i-th name, -1 where it is absent or not known; how many are not known, and their bytes."""
     unknown = 0
     room = 0
+    mask = np.uint64(len(slots) - 1)
+    kept = out.view(np.uint64)
     for i in range(len(names.offset)):
         begin, n = names.offset[i], names.length[i]
-        out[i] = -1
-        if n < 0:
-            continue
         if i > 0 and names.length[i - 1] == n and same_bytes(names.data, begin, names.data, names.offset[i - 1], n):
-            out[i] = out[i - 1]
-        else:
-            out[i], _ = look_up(names.data, begin, n, hash_bytes(names.data, begin, n), slots, hashes, start, size, arena)
-        if out[i] < 0:
+            kept[i] = kept[i - 1]
+        elif n >= 0:
+            kept[i] = hash_bytes(names.data, begin, n)
+    row: int | np.int64 = np.int64(-1)
+    before = np.uint64(0)
+    for i in range(len(names.offset)):
+        if i + 2 * AHEAD < len(kept):
+            touch(slots, np.int64(kept[i + 2 * AHEAD] & mask))
+        if i + AHEAD < len(kept):
+            likely = slots[kept[i + AHEAD] & mask] - 1
+            if likely >= 0:
+                touch(hashes, likely)
+                touch(start, likely)
+                touch(size, likely)
+        begin, n = names.offset[i], names.length[i]
+        wanted = kept[i]
+        if n < 0:
+            out[i] = -1
+            continue
+        if i == 0 or wanted != before or names.length[i - 1] != n or not same_bytes(
+            names.data, begin, names.data, names.offset[i - 1], n
+        ):
+            row, _ = look_up(names.data, begin, n, wanted, slots, hashes, start, size, arena)
+        before = wanted
+        out[i] = row
+        if row < 0:
             unknown += 1
             room += n
     return unknown, room
@@ -173,7 +201,7 @@ class Names:
 
     def put(self, row: int, name: str) -> None:
         """Enter a name at a given row (restoring a snapshot); rows that are passed over are free."""
-        if row in self.free:
+        if row < self.rows_used:
             self.free.remove(row)
         else:
             self.free += range(self.rows_used, row)
