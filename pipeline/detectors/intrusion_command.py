@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from pipeline.detectors import Finding
 from pipeline.detectors._facts import shown
-from pipeline.detectors._intrusion import delivery, looking, reaching, staying
+from pipeline.detectors._intrusion import delivery, looking, reaching, spelled, staying
 from pipeline.detectors._intrusion.glued import unglued
 from pipeline.detectors._intrusion.scene import TABLE, Reader, Scene
 from pipeline.kernels import facts as kernel
@@ -50,7 +50,7 @@ def explain(why: Any) -> str:
     return shown(TABLE, why, "intrusion")
 
 
-_ROOMS: Final = (looking.READERS, delivery.READERS, staying.READERS, reaching.READERS)
+_ROOMS: Final = (looking.READERS, delivery.READERS, staying.READERS, reaching.READERS, spelled.READERS)
 _READERS: Final[dict[str, tuple[Reader, ...]]] = {
     name: tuple(room[name] for room in _ROOMS if name in room) for name in chain.from_iterable(_ROOMS)
 }

@@ -45,6 +45,7 @@ STATE: Final = np.dtype(
         ("chain", "f8"),
         ("now", "u4"),  # facts seen since `turned`, one bit each
         ("before", "u4"),  # facts seen in the span before
+        ("form", "f4"),  # nats by which the strongest form of a look went beyond its fact
         ("work", "u2"),  # ordinary commands since `turned`
         ("started", "u1"),
     ]
@@ -141,6 +142,7 @@ def step(
             state[a]["acts"] *= fade
             state[a]["excess"] *= fade
             state[a]["chain"] *= fade
+            state[a]["form"] *= fade
         since = ts[i] - state[a]["turned"]
         if since > memory:
             state[a]["before"] = state[a]["now"] if since <= 2.0 * memory else 0
@@ -166,13 +168,20 @@ def step(
                         looks += nats
                     else:
                         acts += nats
-        state[a]["looks"] = min(looks, looks_cap)
         state[a]["acts"] = min(acts, cap)
         beyond = weight[i] - known
-        if facts & ~seen:
+        if facts >> LOOKS == 0:
+            form = np.float64(state[a]["form"])
+            if facts & ~seen:
+                looks += max(0.0, beyond)
+            elif beyond > form:
+                looks += beyond - form
+            state[a]["form"] = max(form, beyond)
+        elif facts & ~seen:
             state[a]["excess"] = min(cap, state[a]["excess"] + max(0.0, beyond))
         else:
             state[a]["excess"] = max(state[a]["excess"], beyond)
+        state[a]["looks"] = min(looks, looks_cap)
         state[a]["now"] = np.int64(state[a]["now"]) | facts
         seen |= facts
         if facts & (first | weak | then | last) and seen & (first | weak) and seen & (then | last):

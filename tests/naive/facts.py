@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+import numpy as np
+
 from pipeline.kernels.facts import FactSettings
 
 
@@ -25,6 +27,7 @@ class Agent:
     acts: float = 0.0
     excess: float = 0.0
     chain: float = 0.0
+    form: float = 0.0
     work: int = 0
     now: set[int] = field(default_factory=set)
     before: set[int] = field(default_factory=set)
@@ -38,6 +41,7 @@ def feed(a: Agent, row: Row, s: FactSettings) -> float:
     if row.ts > a.last:
         fade = 0.5 ** ((row.ts - a.last) / (s.half_life_s * 1e6))
         a.looks, a.acts, a.excess, a.chain = a.looks * fade, a.acts * fade, a.excess * fade, a.chain * fade
+        a.form = float(np.float32(a.form * fade))
         a.last = row.ts
     if row.ts - a.turned > s.memory_s * 1e6:
         a.before = a.now if row.ts - a.turned <= 2.0 * (s.memory_s * 1e6) else set()
@@ -60,13 +64,19 @@ def feed(a: Agent, row: Row, s: FactSettings) -> float:
             a.looks += s.nats[k]
         else:
             a.acts += s.nats[k]
-    a.looks = min(a.looks, s.looks_cap)
     a.acts = min(a.acts, s.cap)
     beyond = row.weight - known
-    if shown - remembered:
+    if max(shown) < 12:
+        if shown - remembered:
+            a.looks += max(0.0, beyond)
+        elif beyond > a.form:
+            a.looks += beyond - a.form
+        a.form = float(np.float32(max(a.form, beyond)))
+    elif shown - remembered:
         a.excess = min(s.cap, a.excess + max(0.0, beyond))
     else:
         a.excess = max(a.excess, beyond)
+    a.looks = min(a.looks, s.looks_cap)
     a.now |= shown
     everything = remembered | shown
     first, weak, then, last = map(bits, (s.chain_first, s.chain_weak, s.chain_then, s.chain_last))

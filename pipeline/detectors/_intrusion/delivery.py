@@ -100,7 +100,10 @@ def _scp(scene: Scene, at: int, call: Call) -> None:
         place = options.operands[-1]
         deep = system(place) or hidden(place)
         scene.notes.add(
-            "fetch_odd", 4.2 if deep else 3.0, "T1105", f"takes a file in at {plain(place)} as scp's far side"
+            "fetch_odd",
+            5.0 if hidden(place) else 4.2 if deep else 3.0,
+            "T1105",
+            f"takes a file in at {plain(place)} as scp's far side",
         )
         scene.fetched[base(place)] = Fetch("scp", NOWHERE, place)
     elif options.has("f"):
@@ -120,7 +123,8 @@ def _chmod(scene: Scene, at: int, call: Call) -> None:
     if "-R" in call.argv:
         scene.notes.add("executable", 0.4)
         return
-    for file in files:
+    for name in files:
+        file = f"{scene.here}/{name.removeprefix('./')}" if scene.here and name[:1] not in ("/", "~") else name
         scene.executable.add(base(file))
         if built_for(base(file)):
             deep = hidden(file) or mode[-3:] == "777"
@@ -227,6 +231,8 @@ def judge_program(scene: Scene, call: Call) -> None:
         return
     elif "/" not in path:
         appliance(scene, call)
+    elif re.fullmatch(r"/[a-z0-9]{8,20}", path):
+        scene.notes.add("run", 1.4, words=f"runs {plain(path)}, which lies in no folder")
     elif _PATH.fullmatch(path) and (
         path.startswith(("./", "~/")) or scratch(path) or hidden(path) or base(path) in scene.fetched
     ):
@@ -252,9 +258,9 @@ def _rm(scene: Scene, at: int, call: Call) -> None:
     for word in operands:
         name = base(word)
         if name in scene.fetched or name in scene.executable:
-            scene.notes.add("tidy", 1.2, words=f"deletes {plain(name)}, which it fetched or ran")
+            scene.notes.add("wreck", 1.2, "T1070.004", f"deletes {plain(name)}, which it fetched or ran")
         elif word in ("*", "*.sh") or word.startswith(("/tmp/*", "/var/tmp/*")):
-            scene.notes.add("tidy", words="deletes everything in the folder")
+            scene.notes.add("wreck", 0.8, "T1070.004", "deletes everything in the folder")
         elif word.rstrip("/").endswith("/.ssh") or word == ".ssh":
             scene.notes.add("account", 2.0, "T1098.004", "deletes the folder of ssh keys")
 
@@ -262,7 +268,7 @@ def _rm(scene: Scene, at: int, call: Call) -> None:
 def _tar(scene: Scene, at: int, call: Call) -> None:
     first = call.argv[1] if len(call.argv) > 1 else ""
     if "P" in first and "x" in first and call.pipe_in is None and call.stdin is None and "-" in call.argv[2:]:
-        scene.notes.add("plant", 4.0, words="unpacks files typed in, to wherever they say")
+        scene.notes.add("plant", 4.8, words="unpacks files typed in, to wherever they say")
 
 
 READERS: Final[dict[str, Reader]] = {

@@ -44,8 +44,7 @@ _FILES: Final[tuple[tuple[re.Pattern[str], str, float | None], ...]] = (
     (re.compile(r"/etc/hosts$|/proc/net/|/etc/resolv\.conf"), "network", 0.8),
     (
         re.compile(
-            r"/tmp/(?:system|running)\.cfg|/etc/persistent|/etc/vmware/esx|/etc/config/|/mnt/mtd|/etc/asterisk"
-            r"|/hive-config"
+            r"/tmp/(?:system|running)\.cfg|/etc/persistent|/etc/vmware/esx|/etc/config/|/mnt/mtd|/etc/asterisk|/hive-config"
         ),
         "appliance",
         None,
@@ -108,6 +107,11 @@ def _ps(scene: Scene, at: int, call: Call) -> None:
         scene.notes.add("processes", 1.2 if call.argv[1:2] in (("x",), ("-x",)) or len(call.argv) == 1 else 0.3)
 
 
+def _nproc(scene: Scene, at: int, call: Call) -> None:
+    if not call.remote:
+        scene.notes.add("cpu", 0.8 if "--all" in call.argv else 0.3)
+
+
 def _history(scene: Scene, at: int, call: Call) -> None:
     if not call.remote and not any(word[:1] == "-" for word in call.argv[1:]):
         scene.notes.add("history")
@@ -136,6 +140,8 @@ def _find(scene: Scene, at: int, call: Call) -> None:
         follows = scene.script.calls[at + 1 : at + 4]
         reads = any(c.name in ("cat", "tar", "cp", "head", "grep") and "find" in (*c.via, "find") for c in follows)
         scene.notes.add("secrets", 5.0 if reads else 3.6, "T1552.001", "hunts the disk for credentials")
+    if text.count("-fstype") >= 4:
+        scene.notes.add("probe", 3.8, "T1083", "searches the disk as inventory scanners do")
     if "/var/log" in words[:2] and ("-delete" in words or re.search(r"-exec(?:dir)? (?:rm|shred|truncate)\b", text)):
         scene.notes.add("wreck", 2.0, "T1070.002", "deletes logs")
 
@@ -170,6 +176,7 @@ _APPLIANCE: Final = names(
     "enable shell linuxshell mca-status cfgmtd ubntbox get-tpm vmware esxcli tmsh cli routeros hive-passwd syscfg "
     "nvram racadm bigip vtysh clish"
 )
+_VERSION: Final = names("version ver sysinfo motd")
 _ASKED: Final = tuple(
     (word,) for word in ("system", "version", "interfaces", "interface", "running-config", "terminal", "ip", "users")
 )
@@ -178,7 +185,7 @@ _ASKED: Final = tuple(
 def _enable(scene: Scene, at: int, call: Call) -> None:
     if len(call.argv) == 1 and len(scene.script.calls) <= 2:
         scene.notes.add(
-            "appliance" if call.name == "enable" else "probe", 3.2, "T1059.008", "types a device's command for a shell"
+            "appliance" if call.name == "enable" else "probe", 3.4, "T1059.008", "types a device's command for a shell"
         )
 
 
@@ -198,15 +205,17 @@ def appliance(scene: Scene, call: Call) -> bool:
     """Whether the call is a command of a router or another appliance."""
     asked = call.name in ("get", "show", "set", "display", "configure") and call.argv[1:2] in _ASKED
     if call.name in _APPLIANCE or (asked and len(scene.script.calls) == 1):
-        scene.notes.add("appliance")
+        scene.notes.add("appliance", 2.6 if asked else 3.2)
         return True
+    if call.name in _VERSION and len(call.argv) == 1 and len(scene.script.calls) == 1:
+        scene.notes.add("appliance", 2.6, words="asks for a version as appliances answer it")
     return False
 
 
 READERS: Final[dict[str, Reader]] = {
     "cpuid": look("cpu"),
     "lscpu": look("cpu", 0.9),
-    "nproc": look("cpu", 0.3),
+    "nproc": _nproc,
     "uname": _uname,
     "history": _history,
     **dict.fromkeys(("top", "htop", "atop"), _top),
@@ -231,6 +240,7 @@ READERS: Final[dict[str, Reader]] = {
         names("cat head tail less more strings hexdump xxd od cp tac nl base64 tar zip gzip vi vim nano"), _reads
     ),
     **dict.fromkeys(("grep", "egrep", "fgrep", "awk", "gawk", "sed", "rg"), _grep),
+    **dict.fromkeys(("test", "["), _reads),
     "dd": _dd,
     "find": _find,
     "busybox": _busybox,

@@ -41,7 +41,6 @@ TABLE = Table(
         Fact("run_scratch", 2.0, "runs a file from a scratch or hidden folder", "T1059.004"),
         Fact("fetch_run", 1.6, "runs what it fetched", "T1105", 0.8),
         Fact("pipe_run", 1.2, "runs text from the network as a program", "T1059.004", 0.8),
-        Fact("tidy", 0.8, "deletes what it ran", "T1070.004"),
         Fact("plant", 3.4, "puts a program where programs lie", "T1543", 2.0),
         Fact("firewall", 4.6, "switches a firewall off", "T1562.004"),
         Fact("hold", 1.2, "arranges to stay: cron, services, profiles", "T1053.003", 0.4),
@@ -50,7 +49,8 @@ TABLE = Table(
         Fact("secrets", 2.8, "reads credentials", "T1552.001", 1.2),
         Fact("escape", 3.0, "reaches for the host outside its container", "T1611", 2.4),
         Fact("shell_out", 7.2, "gives a shell to another machine", "T1059.004"),
-        Fact("wreck", 4.4, "stops or destroys what runs there", "T1489", 1.2),
+        Fact("spelled", 3.4, "tests the shell with text spelled in numbers", "T1497.001", 2.6),
+        Fact("wreck", 4.4, "stops or deletes what is there", "T1489", 0.8),
         Fact("probe", 2.4, "tests what kind of system it is in", "T1497.001", 1.0),
     ],
 )

@@ -27,10 +27,13 @@ SECRETS: Final = (
     ),
     (re.compile(r"^/proc/(?:\d+|\*|\[\S+\S*)/environ$"), 3.4, "T1552.007"),
     (
-        re.compile(r"/asterisk/(?:sip|users|iax|manager)\w*\.conf|/hive-config/\S+\.conf|(?:^|/)vnc-password"),
+        re.compile(
+            r"/tmp/(?:system|running)\.cfg|/etc/persistent/|/asterisk/(?:sip|users|iax|manager)\w*\.conf|/hive-config/\S+\.conf|(?:^|/)vnc-password"
+        ),
         3.0,
         "T1552.001",
     ),
+    (re.compile(r"/snmpd?\.conf$"), 2.6, "T1602.001"),
     (re.compile(r"\.ssh/known_hosts"), 2.0, "T1018"),
     (re.compile(r"\.ssh/config$"), 1.2, "T1552.004"),
     (re.compile(r"logins\.json|Login Data|\.keyring|wallet\.dat|keystore/UTC"), 3.4, "T1555"),

@@ -32,7 +32,7 @@ _UPSTREAM: Final = re.compile(
 )
 _EXOTIC: Final = re.compile(
     r"(?i)(?:^|[._-]|(?<=bot))(?:mips(?:el|eb|64|32)?|mpsl|arm[4-7](?:l|tl)?|armv[4-7]l?|m68k|ppc(?:440fp)?|powerpc|sh4|superh|spc|sparc|arc|"
-    r"i[56]86|x86_32)\d?(?:\.(?:mod|bin|elf|sh))?$"
+    r"i[56]86|x86_32|x86)\d?(?:\.(?:mod|bin|elf|sh))?$"
 )
 _PERL: Final = names("pl pm t cgi plx PL")
 

@@ -86,10 +86,11 @@ def judge_write(scene: Scene, write: Write) -> None:
     elif path == "/etc/hosts.deny" or path == "/etc/resolv.conf":
         notes.add("hold", 1.4, "T1565.001", f"writes {plain(path)}")
     elif write.typed and (scratch(path) or system(path) or hidden(path)):
-        notes.add(
-            "plant", 4.8 if system(path) or hidden(path) else 3.0, "T1105", f"puts what is typed in into {plain(path)}"
-        )
+        nats = 5.8 if hidden(path) and scratch(path) else 5.0 if system(path) or hidden(path) else 3.2
+        notes.add("plant", nats, "T1105", f"puts what is typed in into {plain(path)}")
         scene.fetched[base(path)] = Fetch("typed", NOWHERE, path)
+    elif call.name in ("echo", "printf") and hidden(path) and (scratch(path) or path.count("/") < 3) and path[0] == "/":
+        notes.add("spelled", 2.6, "T1083", f"leaves a mark in the hidden file {plain(path)}")
     elif call.name in ("cp", "mv", "install") and path.startswith(
         ("/usr/bin/", "/bin/", "/usr/sbin/", "/sbin/", "/lib/", "/usr/lib/")
     ):

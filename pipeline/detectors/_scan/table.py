@@ -29,7 +29,7 @@ TABLE = Table(
         Fact("vulnerable", 5.4, "searches a host for weaknesses", "T1595.002"),
         Fact("directories", 3.6, "guesses names on a web server", "T1595.003"),
         Fact("names", 3.4, "guesses names in a domain", "T1590.002"),
-        Fact("flood", 5.6, "floods a host with packets", "T1498"),
+        Fact("flood", 5.6, "floods a host with packets", "T1498", 3.6),
         Fact("network", 6.2, "searches the local network", "T1018"),
     ],
 )
