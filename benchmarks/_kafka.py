@@ -35,11 +35,31 @@ def flows(count: int, agents: int = AGENTS) -> list[tuple[bytes, bytes]]:
     made = []
     for i in range(count):
         agent = f"lab/sbx-{i % agents:05x}"
-        made.append((agent.encode(), orjson.dumps({
-            "kind": "flow", "agent": agent, "ts": round(START + i * 0.001, 3), "src_ip": "10.64.3.17", "src_port": 40000 + i % 20000,
-            "dst_ip": f"203.0.113.{i // agents % 7}", "dst_port": 443, "proto": "tcp", "direction": "outbound", "outcome": "established",
-            "duration": 0.12, "src_bytes": 900 + i % 50, "dst_bytes": 40000, "src_pkts": 9, "dst_pkts": 30, "flow_id": f"f{i:08x}",
-        })))
+        made.append(
+            (
+                agent.encode(),
+                orjson.dumps(
+                    {
+                        "kind": "flow",
+                        "agent": agent,
+                        "ts": round(START + i * 0.001, 3),
+                        "src_ip": "10.64.3.17",
+                        "src_port": 40000 + i % 20000,
+                        "dst_ip": f"203.0.113.{i // agents % 7}",
+                        "dst_port": 443,
+                        "proto": "tcp",
+                        "direction": "outbound",
+                        "outcome": "established",
+                        "duration": 0.12,
+                        "src_bytes": 900 + i % 50,
+                        "dst_bytes": 40000,
+                        "src_pkts": 9,
+                        "dst_pkts": 30,
+                        "flow_id": f"f{i:08x}",
+                    }
+                ),
+            )
+        )
     return made
 
 
@@ -62,7 +82,9 @@ def fill(settings: Settings, messages: Sequence[tuple[bytes, bytes]], kind: str 
 
 
 async def _fill(settings: Settings, messages: Sequence[tuple[bytes, bytes]], kind: str) -> None:
-    producer = AIOKafkaProducer(bootstrap_servers=settings.bootstrap_servers, max_batch_size=1 << 20, max_request_size=16_000_000)
+    producer = AIOKafkaProducer(
+        bootstrap_servers=settings.bootstrap_servers, max_batch_size=1 << 20, max_request_size=16_000_000
+    )
     await producer.start()
     try:
         topic = topics.name(settings, kind)

@@ -96,14 +96,20 @@ def parser() -> argparse.ArgumentParser:
     demo.add_argument("--quiet", action="store_true", help="no progress on stderr")
 
     def takes_live(added: argparse.ArgumentParser) -> None:
-        added.add_argument("--bootstrap-servers", metavar="HOST:PORT", help="one or more brokers, with commas between them")
+        added.add_argument(
+            "--bootstrap-servers", metavar="HOST:PORT", help="one or more brokers, with commas between them"
+        )
         added.add_argument("--prefix", metavar="TEXT", help="what all topic names begin with")
         added.add_argument("--group", metavar="NAME", help="consumer group of the workers")
 
     replay = command("replay", run_replay, "recorded events in, one risk score per agent out")
     takes_inputs(replay, many="*")
-    replay.add_argument("--topics", action="store_true", help="read the input topics instead of files; the workers do not notice")
-    replay.add_argument("--since", metavar="T", help="with --topics: what came from then on, such as 2026-01-31T12:00 or Unix seconds")
+    replay.add_argument(
+        "--topics", action="store_true", help="read the input topics instead of files; the workers do not notice"
+    )
+    replay.add_argument(
+        "--since", metavar="T", help="with --topics: what came from then on, such as 2026-01-31T12:00 or Unix seconds"
+    )
     replay.add_argument("--until", metavar="T", help="with --topics: what came before then")
     takes_live(replay)
     replay.add_argument("--registry", type=Path, metavar="FILE", help="what is declared about the agents (NDJSON)")
@@ -132,16 +138,33 @@ def parser() -> argparse.ArgumentParser:
 
     make = live("topics", run_topics, "make the topics, or name what differs in those that are there")
     make.add_argument("what", choices=["create"], help="create: make those that are missing")
-    make.add_argument("--partitions", type=int, default=12, metavar="N", help="of every topic: how many workers can share it (default 12)")
+    make.add_argument(
+        "--partitions",
+        type=int,
+        default=12,
+        metavar="N",
+        help="of every topic: how many workers can share it (default 12)",
+    )
     make.add_argument("--replication", type=int, default=1, metavar="N", help="brokers that hold a copy (default 1)")
 
     serve = live("serve", run_serve, "score what comes on the topics: one worker; more of them share the partitions")
-    serve.add_argument("--metrics-port", type=int, metavar="PORT", help="answer /metrics (Prometheus), /healthz and /readyz there")
+    serve.add_argument(
+        "--metrics-port", type=int, metavar="PORT", help="answer /metrics (Prometheus), /healthz and /readyz there"
+    )
 
     send = live("send", run_send, "recorded events onto the topics, in the order of their time, keyed by agent")
-    send.add_argument("inputs", nargs="+", metavar="INPUT", help="a file, a folder of files, or - for the standard input")
-    send.add_argument("--registry", type=Path, metavar="FILE", help="what is declared about the agents (NDJSON); sent first")
-    send.add_argument("--speed", default="1x", metavar="1x|10x|max", help="as recorded, ten times as fast, as fast as it goes (default 1x)")
+    send.add_argument(
+        "inputs", nargs="+", metavar="INPUT", help="a file, a folder of files, or - for the standard input"
+    )
+    send.add_argument(
+        "--registry", type=Path, metavar="FILE", help="what is declared about the agents (NDJSON); sent first"
+    )
+    send.add_argument(
+        "--speed",
+        default="1x",
+        metavar="1x|10x|max",
+        help="as recorded, ten times as fast, as fast as it goes (default 1x)",
+    )
     send.add_argument("--quiet", action="store_true", help="no progress on stderr")
 
     watch = live("watch", run_watch, "the riskiest agents, live, in the terminal; a key opens one agent's story")
@@ -317,7 +340,9 @@ def run_send(options: argparse.Namespace) -> int:
         speed = sending.speed_of(options.speed)
     except ValueError:
         raise UsageError(f"--speed: expected 1x, 10x or max, got {options.speed}") from None
-    sent = sending.send(options.inputs, configured(options), speed, options.registry, None if options.quiet else sys.stderr)
+    sent = sending.send(
+        options.inputs, configured(options), speed, options.registry, None if options.quiet else sys.stderr
+    )
     print(sending.said(sent))
     return DONE
 
@@ -378,8 +403,11 @@ def configured(options: argparse.Namespace) -> Config:
     """The settings of the file that was named, of the environment and of flags."""
     from pipeline import config
 
-    said = {f"AGENTRISK_LIVE__{name.upper()}": value for name in ("bootstrap_servers", "prefix", "group")
-            if (value := getattr(options, name, None)) is not None}
+    said = {
+        f"AGENTRISK_LIVE__{name.upper()}": value
+        for name in ("bootstrap_servers", "prefix", "group")
+        if (value := getattr(options, name, None)) is not None
+    }
     return config.load(options.config, {**os.environ, **said})
 
 

@@ -70,7 +70,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         tree: dict[str, Any] = {
             name: msgspec.to_builtins(getattr(self, name)) for name in self.__struct_fields__ if name != "detectors"
         }
-        tree["live"] |= {key: "" for key in tree["live"] if key.endswith(SECRET)}
+        tree["live"] |= {key: "" for key in tree["live"] if is_secret(key)}
         tree["detectors"] = {name: msgspec.to_builtins(settings) for name, settings in self.detectors.items()}
         return tree
 
@@ -316,10 +316,15 @@ def as_toml(config: Config) -> str:
                 "",
                 *comment(about(annotation)),
                 *comment(f"({expected(annotation)})"),
-                *(["# (it is set, and never printed)"] if key.endswith(SECRET) and getattr(config.live, key, "") else []),
+                *(["# (it is set, and never printed)"] if is_secret(key) and getattr(config.live, key, None) else []),
                 f"{key} = {toml(values[key])}",
             ]
     return "\n".join(lines) + "\n"
+
+
+def is_secret(key: str) -> bool:
+    """Whether the value of a setting is never printed."""
+    return key.endswith(SECRET)
 
 
 def comment(words: str) -> list[str]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator
+from typing import Any
 
 import orjson
 
@@ -23,7 +24,7 @@ def lines(settings: Settings, *, follow: bool, json: bool) -> Iterator[str]:
         first: list[tuple[float, str]] = []
         while True:
             try:
-                records = runner.run(anext(stream))
+                records: list[Any] = runner.run(following(stream))
             except StopAsyncIteration:
                 break
             for record in records:
@@ -37,6 +38,11 @@ def lines(settings: Settings, *, follow: bool, json: bool) -> Iterator[str]:
                 else:
                     first.append((alert["ts"], text))
         yield from (text for _, text in sorted(first))
+
+
+async def following(stream: AsyncGenerator[list[Any], None]) -> list[Any]:
+    """The next chunk of a stream."""
+    return await anext(stream)
 
 
 def words(alert: dict[str, object]) -> str:

@@ -6,7 +6,8 @@
                  4  let events count
     checkpoint   outputs acknowledged -> begin, chunks, head, commit
 
-A share that was given up and comes back is kept only where nobody has written since: the log then ends with our own commit marker.
+A share that was given up and comes back is kept only where nobody has written since: the log then ends with our own
+commit marker.
 Any error in a checkpoint leaves its outcome unknown: the share is forgotten and read back at the next assignment.
 """
 
@@ -87,7 +88,8 @@ class Store:
     async def assign(self, mine: Iterable[int], generation: int, read_before: Container[int]) -> None:
         """Take these partitions over and give up the others; their state is read back.
 
-        `read_before` are partitions of which the group has read: state that is empty there is lost. StateError where the state
+        `read_before` are partitions of which the group has read: state that is empty there is lost. StateError where
+        the state
         cannot be used.
         """
         mine = set(mine)
@@ -101,8 +103,11 @@ class Store:
 
     async def _fence(self, partition: int) -> None:
         producer = AIOKafkaProducer(
-            **security.client(self.settings), transactional_id=f"{self.settings.group}-{self.topic}-{partition}", acks="all",
-            max_request_size=RECORD_BYTES, max_batch_size=1 << 20,
+            **security.client(self.settings),
+            transactional_id=f"{self.settings.group}-{self.topic}-{partition}",
+            acks="all",
+            max_request_size=RECORD_BYTES,
+            max_batch_size=1 << 20,
             transaction_timeout_ms=int(self.settings.transaction_timeout_s * 1000),
         )
         await producer.start()
@@ -115,8 +120,13 @@ class Store:
 
     async def _read_back(self, mine: set[int], read_before: Container[int]) -> None:
         consumer = AIOKafkaConsumer(
-            **security.client(self.settings), group_id=None, isolation_level="read_committed", auto_offset_reset="earliest",
-            enable_auto_commit=False, max_partition_fetch_bytes=4 << 20, fetch_max_wait_ms=100,
+            **security.client(self.settings),
+            group_id=None,
+            isolation_level="read_committed",
+            auto_offset_reset="earliest",
+            enable_auto_commit=False,
+            max_partition_fetch_bytes=4 << 20,
+            fetch_max_wait_ms=100,
         )
         await consumer.start()
         try:
@@ -147,8 +157,8 @@ class Store:
         except StateError as error:
             if self.settings.lost_state == "refuse":
                 raise StateError(
-                    f"{self.topic} partition {share.number}: {error}; set live.lost_state to rebuild to score anew what the input "
-                    "topics still hold"
+                    f"{self.topic} partition {share.number}: {error}; set live.lost_state to rebuild to score anew "
+                    "what the input topics still hold"
                 ) from None
             self.log.warning("state of partition %d is rebuilt from the input topics: %s", share.number, error)
             kept.share = self.fresh(share.number)
@@ -192,7 +202,10 @@ class Store:
         gone = sorted(stale - {key for key, _ in records})
         async with kept.producer.transaction():
             sent = [await kept.producer.send(self.topic, None, key=key, partition=kept.share.number) for key in gone]
-            sent += [await kept.producer.send(self.topic, value, key=key, partition=kept.share.number) for key, value in records]
+            sent += [
+                await kept.producer.send(self.topic, value, key=key, partition=kept.share.number)
+                for key, value in records
+            ]
             done = await asyncio.gather(*sent)
         kept.log_end = done[-1].offset + MARKER
         return sum(len(value) for _, value in records)
@@ -224,7 +237,9 @@ class Store:
             await self.close(partition)
 
 
-async def read_to(consumer: AIOKafkaConsumer, ends: dict[TopicPartition, int]) -> dict[TopicPartition, dict[bytes, bytes]]:
+async def read_to(
+    consumer: AIOKafkaConsumer, ends: dict[TopicPartition, int]
+) -> dict[TopicPartition, dict[bytes, bytes]]:
     """The newest value of each key of some partitions, up to their ends; keys of tombstones are left out."""
     newest: dict[TopicPartition, dict[bytes, bytes]] = {tp: {} for tp in ends}
     if not ends:

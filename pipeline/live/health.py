@@ -23,7 +23,7 @@ class Health:
         self.state = "starting"
         self.beaten = time.monotonic()
         self.registry = CollectorRegistry()
-        of = {"registry": self.registry}
+        of: dict[str, Any] = {"registry": self.registry}
         self.events = Counter("agentrisk_events", "events scored", ["kind"], **of)
         self.records = Counter("agentrisk_records", "records read from the input topics", ["kind"], **of)
         self.outputs = Counter("agentrisk_outputs", "records sent to the output topics", ["kind"], **of)
@@ -32,7 +32,9 @@ class Health:
         self.agents = Gauge("agentrisk_agents", "agents alive", ["partition"], **of)
         self.lag = Gauge("agentrisk_lag_seconds", "wall clock less the newest event time applied", ["partition"], **of)
         self.scores = Histogram("agentrisk_score", "scores written", buckets=(1, 5, 10, 25, 50, 70, 90, 100), **of)
-        self.batch_rows = Histogram("agentrisk_batch_events", "events applied at once", buckets=(1, 10, 100, 1e3, 1e4, 1e5), **of)
+        self.batch_rows = Histogram(
+            "agentrisk_batch_events", "events applied at once", buckets=(1, 10, 100, 1e3, 1e4, 1e5), **of
+        )
         self.batch_seconds = Histogram("agentrisk_batch_seconds", "seconds to apply a chunk and send what leaves", **of)
         self.checkpoints = Gauge("agentrisk_checkpoints", "checkpoints written", **of)
         self.checkpoint_bytes = Gauge("agentrisk_checkpoint_bytes", "bytes of the last checkpoint", **of)

@@ -1,7 +1,10 @@
-"""A stretch of the topics through the same walk into files, without touching the group: what a worker would have made of it.
+"""A stretch of the topics through the same walk into files, without touching the group: what a worker would have made
+of it.
 
-Each partition has a share and a line-up of its own, as in a worker. `since` and `until` are times at which records came, as Kafka keeps them. The
-registry is read from its beginning: an entry holds for what came after it. What an agent did before `since` is not known, so its score
+Each partition has a share and a line-up of its own, as in a worker. `since` and `until` are times at which records
+came, as Kafka keeps them. The
+registry is read from its beginning: an entry holds for what came after it. What an agent did before `since` is not
+known, so its score
 is the live one only where the stretch begins before the agent did.
 """
 
@@ -29,12 +32,16 @@ from pipeline.risk import LEVELS
 from pipeline.sinks import Sink
 
 STREAMS: Final[dict[str, Literal["scores", "evidence", "alerts", "rejected"]]] = {
-    "score": "scores", "evidence": "evidence", "alert": "alerts", "rejected": "rejected",
+    "score": "scores",
+    "evidence": "evidence",
+    "alert": "alerts",
+    "rejected": "rejected",
 }
 
 
 def moment(text: str) -> int:
-    """A time as ms: Unix seconds, or a date and time (ISO 8601; UTC where no zone is said). UsageError for anything else.
+    """A time as ms: Unix seconds, or a date and time (ISO 8601; UTC where no zone is said). UsageError for anything
+    else.
 
     >>> moment("1767225600"), moment("2026-01-01"), moment("2026-01-01T00:00:00+01:00")
     (1767225600000, 1767225600000, 1767222000000)
@@ -51,7 +58,8 @@ def moment(text: str) -> int:
 
 
 def replay(config: Config, since: int | None, until: int | None, sinks: Sequence[str], replace: bool) -> dict[str, Any]:
-    """Replay what came from `since` to before `until` (ms; None: all there is); the summary (schemas/summary.schema.json)."""
+    """Replay what came from `since` to before `until` (ms; None: all there is); the summary
+    (schemas/summary.schema.json)."""
     began, cpu_began = time.monotonic(), time.process_time()
     partitions = topics.partitions(config.live)
     with ExitStack() as stack:
@@ -59,8 +67,11 @@ def replay(config: Config, since: int | None, until: int | None, sinks: Sequence
         asyncio.run(past.read(since, until))
         summary = past.summary()
         seconds = time.monotonic() - began
-        summary |= {"seconds": seconds, "cpu_seconds": time.process_time() - cpu_began,
-                    "events_per_second": summary["account"]["read"] / seconds}
+        summary |= {
+            "seconds": seconds,
+            "cpu_seconds": time.process_time() - cpu_began,
+            "events_per_second": summary["account"]["read"] / seconds,
+        }
         for sink in past.sinks:
             sink.finish(summary)
     return summary
@@ -76,16 +87,23 @@ class Past:
         self.left: set[TopicPartition] = set()
         strict = config.live.partitioner == "murmur2"
         self.shares = [Share(p, partitions, config, self.names, strict) for p in range(partitions)]
-        self.lines = [LineUp(0.0, lambda kind, p=p: TopicPartition(self.names[kind], p) in self.left)  # type: ignore[misc]
-                      for p in range(partitions)]
+        self.lines = [
+            LineUp(0.0, lambda kind, p=p: TopicPartition(self.names[kind], p) in self.left)  # type: ignore[misc]
+            for p in range(partitions)
+        ]
         self.span: list[float | None] = [None, None]
         self.peaks: dict[str, dict[str, Any]] = {}
         self.reasons: Counter[str] = Counter()
 
     async def read(self, since: int | None, until: int | None) -> None:
         """Read and apply all of it."""
-        consumer = AIOKafkaConsumer(**security.client(self.config.live), group_id=None, enable_auto_commit=False,
-                                    auto_offset_reset="earliest", max_partition_fetch_bytes=self.config.live.max_fetch_bytes)
+        consumer = AIOKafkaConsumer(
+            **security.client(self.config.live),
+            group_id=None,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            max_partition_fetch_bytes=self.config.live.max_fetch_bytes,
+        )
         await consumer.start()
         try:
             tps = [TopicPartition(self.names[kind], share.number) for share in self.shares for kind in topics.INPUTS]
@@ -93,7 +111,11 @@ class Past:
             begins, ends = await consumer.beginning_offsets(tps), await consumer.end_offsets(tps)
             if since is not None:
                 found = await consumer.offsets_for_times(dict.fromkeys(tps, since))
-                begins |= {tp: at.offset if at is not None else ends[tp] for tp, at in found.items() if self.kinds[tp.topic] != "registry"}
+                begins |= {
+                    tp: at.offset if at is not None else ends[tp]
+                    for tp, at in found.items()
+                    if self.kinds[tp.topic] != "registry"
+                }
             if until is not None:
                 found = await consumer.offsets_for_times(dict.fromkeys(tps, until))
                 ends |= {tp: min(at.offset, ends[tp]) for tp, at in found.items() if at is not None}
@@ -141,7 +163,9 @@ class Past:
 
     def summary(self) -> dict[str, Any]:
         """What was read and what came of it; the final records go to the sinks."""
-        finals = sorted((record for share in self.shares for record in share.scorer.final()), key=lambda r: str(r["agent"]))
+        finals = sorted(
+            (record for share in self.shares for record in share.scorer.final()), key=lambda r: str(r["agent"])
+        )
         for record in finals:
             highest = max((record, self.peaks.get(record["agent"], record)), key=lambda r: float(r["score"]))
             record["peak"] = {key: highest[key] for key in ("score", "ts", "terms")}
@@ -154,8 +178,13 @@ class Past:
         return {
             "version": pipeline.__version__,
             "inputs": [self.names[kind] for kind in topics.EVENTS],
-            "account": {"read": sum(scored) + sum(late) + rejected.total(), "scored": sum(scored), "rejected": rejected.total(),
-                        "late": sum(late), "kinds": {kind: {"scored": scored[k], "late": late[k]} for k, kind in enumerate(KINDS)}},
+            "account": {
+                "read": sum(scored) + sum(late) + rejected.total(),
+                "scored": sum(scored),
+                "rejected": rejected.total(),
+                "late": sum(late),
+                "kinds": {kind: {"scored": scored[k], "late": late[k]} for k, kind in enumerate(KINDS)},
+            },
             "agents": len(finals),
             "first_ts": self.span[0],
             "last_ts": self.span[1],

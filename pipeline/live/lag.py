@@ -16,7 +16,8 @@ from pipeline.reports import table
 
 
 class Lag(NamedTuple):
-    """One partition: its end, the next offset of the group (None before the first commit), s of event time between the two."""
+    """One partition: its end, the next offset of the group (None before the first commit), s of event time between
+    the two."""
 
     topic: str
     partition: int
@@ -34,11 +35,15 @@ def lag(settings: Settings) -> list[Lag]:
         found = client.list_group_offsets(settings.group).get(settings.group, {})
     finally:
         client.close()
-    return asyncio.run(_lag(settings, partitions, {(tp.topic, tp.partition): int(at.offset) for tp, at in found.items()}))
+    return asyncio.run(
+        _lag(settings, partitions, {(tp.topic, tp.partition): int(at.offset) for tp, at in found.items()})
+    )
 
 
 async def _lag(settings: Settings, partitions: int, consumed: dict[tuple[str, int], int]) -> list[Lag]:
-    consumer = AIOKafkaConsumer(**security.client(settings), group_id=None, enable_auto_commit=False, fetch_max_wait_ms=50)
+    consumer = AIOKafkaConsumer(
+        **security.client(settings), group_id=None, enable_auto_commit=False, fetch_max_wait_ms=50
+    )
     await consumer.start()
     try:
         tps = [TopicPartition(topics.name(settings, kind), p) for kind in topics.INPUTS for p in range(partitions)]
@@ -73,9 +78,22 @@ async def event_time(consumer: AIOKafkaConsumer, tp: TopicPartition, offset: int
 
 def show(found: Sequence[Lag], console: Console) -> None:
     """Print it as a table, and the sum of each topic."""
-    made = table(("topic", "left"), ("partition", "right"), ("end", "right"), ("consumed", "right"), ("behind", "right"), ("s behind", "right"))
+    made = table(
+        ("topic", "left"),
+        ("partition", "right"),
+        ("end", "right"),
+        ("consumed", "right"),
+        ("behind", "right"),
+        ("s behind", "right"),
+    )
     for row in found:
         seconds = "?" if row.behind_s is None else f"{row.behind_s:,.0f}"
-        made.add_row(row.topic, str(row.partition), f"{row.end:,}", "-" if row.consumed is None else f"{row.consumed:,}",
-                     f"{row.behind:,}", seconds)
+        made.add_row(
+            row.topic,
+            str(row.partition),
+            f"{row.end:,}",
+            "-" if row.consumed is None else f"{row.consumed:,}",
+            f"{row.behind:,}",
+            seconds,
+        )
     console.print(made)

@@ -14,7 +14,7 @@ CLIENTS: Final = ("aiokafka", "kafka", "faust", "mode", "asyncio", "pipeline.liv
 class Line(logging.Formatter):
     """`2026-01-31T12:00:00.000Z WARNING agentrisk.live what happened`, whatever the message holds on one line."""
 
-    converter = time.gmtime
+    converter = staticmethod(time.gmtime)
     default_time_format = "%Y-%m-%dT%H:%M:%S"
     default_msec_format = "%s.%03dZ"
 

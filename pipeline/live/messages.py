@@ -4,7 +4,8 @@
     record 1   {"agent": ..}\\n{"agent": ..}   line 1, 2      owner = [0, 1, 1, ...]: which record a line came in
     record 2   [{..}, {..}]                  line 3, 4
 
-The values are laid side by side and read at once. The key of a record must be the agent of its events and its partition the one that the key
+The values are laid side by side and read at once. The key of a record must be the agent of its events and its
+partition the one that the key
 gives: an agent whose events lay on two partitions would be two agents in two workers.
 """
 
@@ -34,7 +35,8 @@ BEHIND: Final = bytes(ROOM - 1)
 
 
 class Refused(NamedTuple):
-    """Something of a record that was not scored: which record (by offset), why, and its first bytes. `agent` where it is known."""
+    """Something of a record that was not scored: which record (by offset), why, and its first bytes. `agent` where it
+    is known."""
 
     offset: int
     reason: str
@@ -56,7 +58,8 @@ class Chunk(NamedTuple):
     kind      flow, gpu, command or registry
     offsets   int64[records]
     times     int64[records], ms: when each came, as Kafka says
-    batch     the events of that kind; `position` of an event is the offset of its record, `source` the number of the kind
+    batch     the events of that kind; `position` of an event is the offset of its record, `source` the number of the
+              kind
     record    int64[events]: which record each came in
     entries   registry entries, in order
     refused   what was not scored, by offset
@@ -121,7 +124,9 @@ def read(kind: str, records: Sequence[Any], keys: Keys) -> Chunk:
                 entries.append(Entry(i, key.decode("utf-8", "replace"), None))
             elif wrong is not None or not value:
                 got = "a tombstone" if value is None else "nothing"
-                refused.append(Refused(offsets[i], wrong or f"expected an event, got {got}", (value or b"")[:KEPT_BYTES]))
+                refused.append(
+                    Refused(offsets[i], wrong or f"expected an event, got {got}", (value or b"")[:KEPT_BYTES])
+                )
             else:
                 good.append(i)
         owners = np.array(good, np.int64)
@@ -134,14 +139,25 @@ def read(kind: str, records: Sequence[Any], keys: Keys) -> Chunk:
     for entry in registry(decoded.registry, values, owners) if decoded.registry else ():
         key, value, offset = records[entry.record].key, records[entry.record].value, offsets[entry.record]
         if kind != "registry":
-            refused.append(Refused(offset, f"expected a {kind} event, got a registry entry", value[:KEPT_BYTES], entry.agent))
+            refused.append(
+                Refused(offset, f"expected a {kind} event, got a registry entry", value[:KEPT_BYTES], entry.agent)
+            )
         elif entry.agent.encode("utf-8", "replace") != key:
             reason = f"expected the agent {entry.agent[:80]!r} as key, got {key[:80].decode('utf-8', 'replace')!r}"
             refused.append(Refused(offset, reason, value[:KEPT_BYTES], entry.agent))
         else:
             entries.append(entry)
     batch, record = keep(decoded.batch, kind, owner, records, names, where, refused)
-    return Chunk(kind, where, came, batch, record, sorted(entries, key=lambda e: e.record), sorted(refused, key=lambda r: r.offset), size)
+    return Chunk(
+        kind,
+        where,
+        came,
+        batch,
+        record,
+        sorted(entries, key=lambda e: e.record),
+        sorted(refused, key=lambda r: r.offset),
+        size,
+    )
 
 
 def lines_of(values: Sequence[bytes]) -> tuple[bytearray, list[int] | None]:
@@ -156,7 +172,10 @@ def lines_of(values: Sequence[bytes]) -> tuple[bytearray, list[int] | None]:
     text = bytearray(b"\n").join([*values, BEHIND])
     if text.count(b"\n") == len(values) and OPENING not in {value[:1] for value in values}:
         return text, None
-    flat = [lay_flat(value) if value.lstrip()[:1] == OPENING or (b"\n" in value and one_object(value)) else value for value in values]
+    flat = [
+        lay_flat(value) if value.lstrip()[:1] == OPENING or (b"\n" in value and one_object(value)) else value
+        for value in values
+    ]
     return bytearray(b"\n").join([*flat, BEHIND]), [value.count(b"\n") + 1 for value in flat]
 
 
@@ -171,10 +190,16 @@ def registry(found: list[dict[str, Any]], values: Sequence[bytes], owners: NDArr
 
 
 def keep(
-    batch: Batch, kind: str, owner: NDArray[np.int64], records: Sequence[Any], names: Sequence[bytes | None],
-    where: NDArray[np.int64], refused: list[Refused],
+    batch: Batch,
+    kind: str,
+    owner: NDArray[np.int64],
+    records: Sequence[Any],
+    names: Sequence[bytes | None],
+    where: NDArray[np.int64],
+    refused: list[Refused],
 ) -> tuple[Batch | None, NDArray[np.int64]]:
-    """The events of the topic's kind whose agent is their record's key, and the record of each; the others are refused."""
+    """The events of the topic's kind whose agent is their record's key, and the record of each; the others are
+    refused."""
     kept: Batch | None = None
     record = np.zeros(0, np.int64)
     for k, part in enumerate(batch.parts):
@@ -187,8 +212,11 @@ def keep(
         for i in np.flatnonzero(~right).tolist():
             agent = (raw(part.common.agent, i) or b"").decode("utf-8", "replace")
             told = records[mine[i]]
-            reason = (f"expected a {kind} event, got {KINDS[k]}" if KINDS[k] != kind else
-                      f"expected the agent {agent[:80]!r} as key, got {told.key[:80].decode('utf-8', 'replace')!r}")
+            reason = (
+                f"expected a {kind} event, got {KINDS[k]}"
+                if KINDS[k] != kind
+                else f"expected the agent {agent[:80]!r} as key, got {told.key[:80].decode('utf-8', 'replace')!r}"
+            )
             refused.append(Refused(told.offset, reason, told.value[:KEPT_BYTES], agent))
         if right.any():
             rows = np.flatnonzero(right)

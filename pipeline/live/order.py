@@ -5,9 +5,12 @@
     command   ── 12 ──────────┘
     registry  ── an entry holds for the records that came after it, by the time that Kafka gave them
 
-Events are taken as a replay takes them: always the one of the topic whose next event is earliest, each topic in its own order. A topic of which
-more is to be had is waited for. At the end of all topics an event waits `order_wait_s` for its contemporaries; what comes later than
-that is applied when it comes, and changes no score at the end (DESIGN Law 2), though it may change which command is named as a cause.
+Events are taken as a replay takes them: always the one of the topic whose next event is earliest, each topic in its
+own order. A topic of which
+more is to be had is waited for. At the end of all topics an event waits `order_wait_s` for its contemporaries; what
+comes later than
+that is applied when it comes, and changes no score at the end (DESIGN Law 2), though it may change which command is
+named as a cause.
 
 A record is applied whole or not at all, so that a checkpoint has one next offset for each topic.
 """
@@ -88,9 +91,13 @@ class LineUp:
     next: dict[str, int] = field(default_factory=dict)
 
     def expect(self, kind: str, offset: int, first: int, where: str) -> None:
-        """GapError where records are missing between what was read of a kind and its next chunk. The registry is compacted: none there."""
+        """GapError where records are missing between what was read of a kind and its next chunk. The registry is
+        compacted: none there."""
         if kind != REGISTRY and self.gaps == "stop" and first > offset:
-            raise GapError(f"expected offset {offset} of {where}, got {first}: {first - offset} records are missing (setting live.gaps)")
+            raise GapError(
+                f"expected offset {offset} of {where}, got {first}: {first - offset} records are missing "
+                "(setting live.gaps)"
+            )
 
     def add(self, chunk: Chunk, now: float) -> None:
         """Take a chunk in."""

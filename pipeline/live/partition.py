@@ -1,4 +1,5 @@
-"""One partition's share of the walk: its scorer, how far each input topic has been applied, and what leaves because of it."""
+"""One partition's share of the walk: its scorer, how far each input topic has been applied, and what leaves because
+of it."""
 
 from __future__ import annotations
 
@@ -75,8 +76,13 @@ class Share:
     def save(self) -> list[tuple[bytes, bytes]]:
         """The changed chunks and the head, as records of the state topic; from now on they count as saved."""
         records = [(f"chunk-{c}".encode(), state.save_chunk(self.scorer, c)) for c in state.changed(self.scorer)]
-        head = {"version": VERSION, "partitions": self.partitions, "offsets": self.offsets, "records": self.records,
-                "rejected": self.rejected}
+        head = {
+            "version": VERSION,
+            "partitions": self.partitions,
+            "offsets": self.offsets,
+            "records": self.records,
+            "rejected": self.rejected,
+        }
         self.changed = False
         return [*records, (HEAD, orjson.dumps(head) + b"\n" + state.save_head(self.scorer))]
 
@@ -122,18 +128,37 @@ class Share:
 
     def _rejected(self, kind: str, offset: int, reason: str, raw: bytes, agent: str | None) -> Output:
         topic = self.names[kind]
-        record = {"source": self._source(kind), "position": offset, "topic": topic, "partition": self.number, "offset": offset,
-                  "reason": reason, "raw": raw.decode("utf-8", "replace")}
-        return Output("rejected", (agent or "").encode("utf-8", "replace"), record | ({"agent": agent} if agent else {}))
+        record = {
+            "source": self._source(kind),
+            "position": offset,
+            "topic": topic,
+            "partition": self.number,
+            "offset": offset,
+            "reason": reason,
+            "raw": raw.decode("utf-8", "replace"),
+        }
+        return Output(
+            "rejected", (agent or "").encode("utf-8", "replace"), record | ({"agent": agent} if agent else {})
+        )
 
     def _source(self, kind: str) -> str:
         return f"{self.names[kind]}-{self.number}"
 
     def _told(self, outcome: Outcome) -> list[Output]:
-        out = [self._rejected(KINDS[late["source"]], late["position"], late["reason"], orjson.dumps(late["event"])[:KEPT_BYTES],
-                              late["agent"]) for late in outcome.late]
-        out += [Output("evidence", record["agent"].encode(), record | {"source": self._source(record["modality"])})
-                for record in outcome.evidence]
+        out = [
+            self._rejected(
+                KINDS[late["source"]],
+                late["position"],
+                late["reason"],
+                orjson.dumps(late["event"])[:KEPT_BYTES],
+                late["agent"],
+            )
+            for late in outcome.late
+        ]
+        out += [
+            Output("evidence", record["agent"].encode(), record | {"source": self._source(record["modality"])})
+            for record in outcome.evidence
+        ]
         out += [Output("score", record["agent"].encode(), record) for record in outcome.scores]
         out += [Output("alert", record["agent"].encode(), record) for record in outcome.alerts]
         return out

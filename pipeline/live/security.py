@@ -53,6 +53,9 @@ def credentials(settings: Settings) -> Any:
     tls = context(settings)
     if settings.security_protocol.startswith("SASL"):
         return faust.SASLCredentials(
-            username=settings.sasl_username, password=settings.sasl_password, ssl_context=tls, mechanism=settings.sasl_mechanism
+            username=settings.sasl_username,
+            password=settings.sasl_password,
+            ssl_context=tls,
+            mechanism=settings.sasl_mechanism,
         )
     return faust.SSLCredentials(context=tls) if tls is not None else None

@@ -1,7 +1,8 @@
-"""Recorded events onto the topics: in the order of event time, keyed by agent, each of its kind, registry entries first.
+"""Recorded events onto the topics: in the order of event time, keyed by agent, each of its kind, registry entries
+first.
 
-    inputs ──> lines of each source ──> merge ──> the line itself as the message
-                                    (as replay)   rows of other formats as native JSON
+inputs ──> lines of each source ──> merge ──> the line itself as the message
+                                (as replay)   rows of other formats as native JSON
 """
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from io import BufferedReader
 from pathlib import Path
-from typing import Any, BinaryIO, Final, TextIO
+from typing import Any, Final, TextIO
 
 import orjson
 from aiokafka import AIOKafkaProducer
@@ -28,7 +30,7 @@ from pipeline.formats import native
 from pipeline.kafka_settings import Settings
 from pipeline.live import security, topics
 from pipeline.merge import Stream, merge
-from pipeline.reading import LaidFlat, Reader, Shares, Source
+from pipeline.reading import LaidFlat, Reader, Shares, Source, told_by_head
 from pipeline.unpacking import PACKINGS
 
 WAITING: Final = 20_000
@@ -38,8 +40,11 @@ ROWS: Final = 8192
 """Events between two looks at the clock, where they are sent as fast as they go."""
 
 
-def send(paths: Sequence[str], config: Config, speed: float | None, registry: Path | None, progress: TextIO | None) -> Counter[str]:
-    """Send inputs; `speed` 1 is as recorded, 10 ten times as fast, None as fast as it goes. How many of each kind, and rejected."""
+def send(
+    paths: Sequence[str], config: Config, speed: float | None, registry: Path | None, progress: TextIO | None
+) -> Counter[str]:
+    """Send inputs; `speed` 1 is as recorded, 10 ten times as fast, None as fast as it goes. How many of each kind,
+    and rejected."""
     return asyncio.run(_send(paths, config, speed, registry, progress))
 
 
@@ -76,8 +81,15 @@ async def _send(
 
 def make_producer(settings: Settings) -> AIOKafkaProducer:
     """A producer of events: idempotent, so that a partition keeps its order, and quick."""
-    return AIOKafkaProducer(**security.client(settings), acks="all", enable_idempotence=True, linger_ms=10, max_batch_size=1 << 18,
-                            compression_type="zstd", max_request_size=16_000_000)
+    return AIOKafkaProducer(
+        **security.client(settings),
+        acks="all",
+        enable_idempotence=True,
+        linger_ms=10,
+        max_batch_size=1 << 18,
+        compression_type="zstd",
+        max_request_size=16_000_000,
+    )
 
 
 async def paced(
@@ -121,22 +133,31 @@ class Lines(Reader):
         line = self.lines.pop(int(part.common.position[row]), None)
         if line is not None:
             return line
-        said = {"agent": text(part.common.agent, row), "run": text(part.common.run, row), "episode": text(part.common.episode, row)}
+        said = {
+            "agent": text(part.common.agent, row),
+            "run": text(part.common.run, row),
+            "episode": text(part.common.episode, row),
+        }
         return orjson.dumps({name: value for name, value in said.items() if value is not None} | event(part, row))
 
-    def _lines(self, file: BinaryIO) -> Iterator[Any]:
+    def _lines(self, file: BufferedReader) -> Iterator[Any]:
         if self.source.format is not native:
             yield from super()._lines(file)
             return
-        self.stream = PACKINGS[self.source.packing](file)
+        packing, document = self.source.packing, self.source.document
+        if self.source.size is None:
+            packing, document = told_by_head(file.peek(1))
+        self.stream = PACKINGS[packing](file)
         position = 1
-        stream = LaidFlat(self.stream) if self.source.document else self.stream
+        stream = LaidFlat(self.stream) if document else self.stream
         for piece in blocks(stream, self.shares.block_bytes):
             if not isinstance(piece, Block):
                 decoded = self._refused(position, "expected a line that can be read", b"", 1)
             else:
                 lines = piece.data[: piece.size].tobytes().split(b"\n")
-                self.lines.update((position + i, line.strip()) for i, line in enumerate(lines) if line.lstrip()[:1] == b"{")
+                self.lines.update(
+                    (position + i, line.strip()) for i, line in enumerate(lines) if line.lstrip()[:1] == b"{"
+                )
                 decoded = native.decode_lines(piece.data, piece.size, self.source.index, position)
                 for row in decoded.rejected:
                     self.lines.pop(row.position, None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, Iterable
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -13,13 +13,23 @@ from pipeline.live import security
 WAIT_MS: Final = 300
 
 
-async def tail(settings: Settings, topics: Iterable[str], follow: bool) -> AsyncIterator[list[Any]]:
-    """What the topics hold, and with `follow` what comes; in the end of each wait an empty list, so that a caller can look around."""
-    consumer = AIOKafkaConsumer(**security.client(settings), group_id=None, auto_offset_reset="earliest", enable_auto_commit=False,
-                                isolation_level="read_committed")
+async def tail(settings: Settings, topics: Iterable[str], follow: bool) -> AsyncGenerator[list[Any], None]:
+    """What the topics hold, and with `follow` what comes; in the end of each wait an empty list, so that a caller can
+    look around."""
+    consumer = AIOKafkaConsumer(
+        **security.client(settings),
+        group_id=None,
+        auto_offset_reset="earliest",
+        enable_auto_commit=False,
+        isolation_level="read_committed",
+    )
     await consumer.start()
     try:
-        tps = [TopicPartition(t, p) for t in topics for p in sorted(consumer.partitions_for_topic(t) or await known(consumer, t))]
+        tps = [
+            TopicPartition(t, p)
+            for t in topics
+            for p in sorted(consumer.partitions_for_topic(t) or await known(consumer, t))
+        ]
         consumer.assign(tps)
         ends = await consumer.end_offsets(tps)
         await consumer.seek_to_beginning(*tps)

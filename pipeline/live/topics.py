@@ -27,7 +27,8 @@ CONFIG: Final[dict[str, dict[str, str]]] = {
     "score": COMPACTED,
     STATE: COMPACTED | {"max.message.bytes": "16777216", "segment.bytes": "67108864"},
 }
-"""What must be set beyond the broker's defaults: the newest entry, score and chunk count; a chunk may exceed a megabyte."""
+"""What must be set beyond the broker's defaults: the newest entry, score and chunk count; a chunk may exceed a
+megabyte."""
 
 
 BOOTSTRAP_MS: Final = 10_000
@@ -63,9 +64,13 @@ def names(settings: Settings) -> dict[str, str]:
 def admin(settings: Settings) -> KafkaAdminClient:
     """An administration client; AgentRiskError where no broker answers."""
     try:
-        return KafkaAdminClient(**security.client(settings), request_timeout_ms=15_000, bootstrap_timeout_ms=BOOTSTRAP_MS)
+        return KafkaAdminClient(
+            **security.client(settings), request_timeout_ms=15_000, bootstrap_timeout_ms=BOOTSTRAP_MS
+        )
     except KafkaError as error:
-        raise AgentRiskError(f"expected a Kafka broker at {settings.bootstrap_servers}, got {type(error).__name__}: {error}") from None
+        raise AgentRiskError(
+            f"expected a Kafka broker at {settings.bootstrap_servers}, got {type(error).__name__}: {error}"
+        ) from None
 
 
 def described(client: KafkaAdminClient, settings: Settings) -> dict[str, Any]:
@@ -82,11 +87,16 @@ def create(settings: Settings, partitions: int = 12, replication: int = 1) -> Ma
         missing = [kind for kind in KINDS if kind not in there]
         if missing:
             try:
-                client.create_topics({
-                    name(settings, kind): {"num_partitions": partitions, "replication_factor": replication,
-                                           "configs": CONFIG.get(kind, {})}
-                    for kind in missing
-                })
+                client.create_topics(
+                    {
+                        name(settings, kind): {
+                            "num_partitions": partitions,
+                            "replication_factor": replication,
+                            "configs": CONFIG.get(kind, {}),
+                        }
+                        for kind in missing
+                    }
+                )
             except TopicAlreadyExistsError:
                 there = described(client, settings)
             client.wait_for_topics([name(settings, kind) for kind in missing])
@@ -96,7 +106,9 @@ def create(settings: Settings, partitions: int = 12, replication: int = 1) -> Ma
                 different.append(f"{topic['name']}: expected {partitions} partitions, got {len(topic['partitions'])}")
             copies = {len(p["replica_nodes"]) for p in topic["partitions"]}
             if copies != {replication}:
-                different.append(f"{topic['name']}: expected replication {replication}, got {', '.join(map(str, sorted(copies)))}")
+                different.append(
+                    f"{topic['name']}: expected replication {replication}, got {', '.join(map(str, sorted(copies)))}"
+                )
             different += wrong_config(client, topic["name"], CONFIG.get(kind, {}))
         return Made([name(settings, k) for k in missing], [name(settings, k) for k in there], different)
     finally:
@@ -111,8 +123,11 @@ def wrong_config(client: KafkaAdminClient, topic: str, wanted: dict[str, str]) -
 
     found = client.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic)])
     values = {k: str(v) for k, v in flat(found).items()}
-    return [f"{topic}: expected {key} {value}, got {values[key]}" for key, value in wanted.items()
-            if key in values and values[key] != value]
+    return [
+        f"{topic}: expected {key} {value}, got {values[key]}"
+        for key, value in wanted.items()
+        if key in values and values[key] != value
+    ]
 
 
 def flat(found: Any) -> dict[str, Any]:
@@ -139,9 +154,13 @@ def partitions(settings: Settings) -> int:
         client.close()
     missing = [name(settings, kind) for kind in KINDS if kind not in there]
     if missing:
-        raise TopicsError(f"expected topics {', '.join(missing)}, got none of that name; `agentrisk topics create` makes them")
+        raise TopicsError(
+            f"expected topics {', '.join(missing)}, got none of that name; `agentrisk topics create` makes them"
+        )
     counts = {topic["name"]: len(topic["partitions"]) for topic in there.values()}
     if len(set(counts.values())) > 1:
-        raise TopicsError("expected the same number of partitions everywhere, got "
-                          + ", ".join(f"{topic} {count}" for topic, count in sorted(counts.items())))
+        raise TopicsError(
+            "expected the same number of partitions everywhere, got "
+            + ", ".join(f"{topic} {count}" for topic, count in sorted(counts.items()))
+        )
     return next(iter(counts.values()))

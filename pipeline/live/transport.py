@@ -1,9 +1,11 @@
 """faust's Kafka consumer, with three things done otherwise; registered as a transport, nothing in faust is changed.
 
-Whole chunks    faust 0.15.3 spends 70 to 100 µs a message, most of it in four asyncio tasks each. Here one fetched chunk of a partition is
+Whole chunks    faust 0.15.3 spends 70 to 100 µs a message, most of it in four asyncio tasks each. Here one fetched
+chunk of a partition is
                 one faust event whose value is the list of records.
 Own offsets     inputs are read from the offsets in the state, not from the group's commits, which only report the lag.
-No parking      faust never asks aiokafka's coordinator for its errors, and after one unexpected error in a join a worker would idle
+No parking      faust never asks aiokafka's coordinator for its errors, and after one unexpected error in a join a
+worker would idle
                 for ever. Here they are asked for, and the coordinator goes on.
 """
 
@@ -11,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import faust.transport.drivers
 from faust.transport.drivers import aiokafka as driver
@@ -27,9 +29,11 @@ COORDINATOR_ERRORS = 20
 """Coordinator errors in a row after which the worker gives up."""
 
 
-class Consumer(driver.Consumer):  # type: ignore[misc]
+class Consumer(driver.Consumer):
     """faust's consumer over aiokafka that hands whole chunks on."""
 
+    app: Any
+    """The App of worker.py."""
     coordinator_errors = 0
 
     def __init__(self, *arguments: Any, **more: Any) -> None:
@@ -54,7 +58,7 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
             while not (self._stopped.is_set() or fetcher._stopped.is_set()):
                 await self.sleep(0)
                 if not self.flow_active:
-                    await self.wait(self.can_resume_flow)
+                    await self.wait(self.can_resume_flow)  # type: ignore[arg-type]  # faust waits for it the same way
                 active = self._get_active_partitions() - self.app.full()
                 if self.should_stop or not active:
                     await self.sleep(FULL_S)
@@ -92,7 +96,18 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
             return
         last = records[-1].offset
         message = ConsumerMessage(
-            tp.topic, tp.partition, last, (records[-1].timestamp or 0) / 1000.0, 0, None, None, records, None, 0, len(records), tp,
+            tp.topic,
+            tp.partition,
+            last,
+            (records[-1].timestamp or 0) / 1000.0,
+            0,
+            None,
+            None,
+            cast(Any, records),
+            None,
+            0,
+            len(records),
+            tp,
             generation_id=generation,
         )
         await self.wait_first(self.callback(message), self.suspend_flow.wait())
@@ -100,7 +115,8 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         self.handed[tp] = last + 1
 
     def behind(self, tp: TP, next_offset: int) -> bool:
-        """Whether more of a partition is to be had than was taken in before `next_offset`; True where that is not known yet."""
+        """Whether more of a partition is to be had than was taken in before `next_offset`; True where that is not
+        known yet."""
         state = self._state(tp)
         if state is None or state.highwater is None:
             return True
@@ -114,7 +130,8 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         return assigned.state_value(tp) if assigned is not None else None
 
     def _reach(self) -> None:
-        """Before a fetch: all that was fetched before has been handed on. A position also steps over what is not a record."""
+        """Before a fetch: all that was fetched before has been handed on. A position also steps over what is not a
+        record."""
         for tp in self.assignment():
             state = self._state(tp)
             if state is not None and state.has_valid_position:
@@ -127,7 +144,7 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
 
     async def committed(self, tps: Iterable[TP]) -> list[TP]:
         """Those partitions of which the group has committed an offset."""
-        consumer = self._thread._consumer
+        consumer: Any = self._thread._consumer
         return [tp for tp in tps if await self._thread.call_thread(consumer.committed, tp) is not None]
 
     def _new_offset(self, tp: TP) -> int | None:
@@ -157,11 +174,14 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
             except Exception as error:
                 self.coordinator_errors += 1
                 self.log.error("group coordinator error, trying again: %r", error)
-                if self.coordinator_errors > COORDINATOR_ERRORS or thread._consumer._coordinator._coordination_task.done():
+                if (
+                    self.coordinator_errors > COORDINATOR_ERRORS
+                    or thread._consumer._coordinator._coordination_task.done()
+                ):
                     await self.app.crash(error)
 
 
-class Transport(driver.Transport):  # type: ignore[misc]
+class Transport(driver.Transport):
     """faust's aiokafka transport with that consumer."""
 
     Consumer: ClassVar[type[Any]] = Consumer

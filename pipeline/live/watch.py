@@ -59,7 +59,9 @@ class Board:
                 peak = {key: record[key] for key in ("score", "ts", "terms")}
             self.scores[agent] = {**record, "peak": peak}
             if len(self.scores) > MOST_AGENTS:
-                for gone in heapq.nsmallest(MOST_AGENTS // 10, self.scores, key=lambda a: self.scores[a]["peak"]["score"]):
+                for gone in heapq.nsmallest(
+                    MOST_AGENTS // 10, self.scores, key=lambda a: self.scores[a]["peak"]["score"]
+                ):
                     del self.scores[gone]
                     self.told.pop(gone, None)
         elif kind == "alert" and record["change"] == "opened":

@@ -1,6 +1,7 @@
 """One worker: a faust app whose processors apply whole chunks, and its life from start to stop.
 
-A worker that cannot go on says so in one line and exits with a status other than 0; whoever supervises it starts it again, and it
+A worker that cannot go on says so in one line and exits with a status other than 0; whoever supervises it starts it
+again, and it
 goes on exactly where the state is.
 """
 
@@ -16,7 +17,7 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import faust
 from aiokafka import AIOKafkaProducer
@@ -49,6 +50,8 @@ class App(faust.App):
     """A faust app that knows the offsets in its state."""
 
     worker: Worker
+    consumer: Any
+    """The Consumer of transport.py."""
 
     def wanted_offsets(self, assignment: Iterable[TP]) -> dict[TP, int]:
         """Where reading must go on, for partitions of which that is known."""
@@ -88,6 +91,7 @@ class Worker:
 
     def line_up(self, partition: int) -> LineUp:
         """What is held of a partition: nothing yet."""
+
         def behind(kind: str) -> bool:
             return bool(self.app.consumer.behind(TP(self.names[kind], partition), made.next.get(kind, 0)))
 
@@ -96,8 +100,12 @@ class Worker:
 
     def full(self) -> set[TP]:
         """Input partitions of which enough is held."""
-        return {TP(self.names[kind], partition) for partition, kept in list(self.store.kept.items())
-                for kind in topics.INPUTS if kept.line_up.full(kind)}
+        return {
+            TP(self.names[kind], partition)
+            for partition, kept in list(self.store.kept.items())
+            for kind in topics.INPUTS
+            if kept.line_up.full(kind)
+        }
 
     def wanted_offsets(self, assignment: Iterable[TP]) -> dict[TP, int]:
         """The next offset of each input that the state knows; inputs it does not know begin at the beginning."""
@@ -119,12 +127,17 @@ class Worker:
             s.group,
             broker=";".join(f"{transport.SCHEME}://{host}" for host in s.bootstrap_servers.split(",")),
             broker_credentials=security.credentials(s),
-            value_serializer="raw", key_serializer="raw",
+            value_serializer="raw",
+            key_serializer="raw",
             consumer_auto_offset_reset="earliest",
             # above 0 it keeps faust's assignor, which gives the same partition of every input to the same worker
             table_standby_replicas=1,
-            topic_allow_declare=False, topic_disable_leader=True, stream_wait_empty=False, web_enabled=False,
-            broker_session_timeout=s.session_timeout_s, broker_heartbeat_interval=max(1.0, s.session_timeout_s / 10),
+            topic_allow_declare=False,
+            topic_disable_leader=True,
+            stream_wait_empty=False,
+            web_enabled=False,
+            broker_session_timeout=s.session_timeout_s,
+            broker_heartbeat_interval=max(1.0, s.session_timeout_s / 10),
             broker_request_timeout=max(90.0, s.session_timeout_s + 10),
             broker_commit_interval=2.0,
             consumer_max_fetch_size=s.max_fetch_bytes,
@@ -133,8 +146,8 @@ class Worker:
         app.worker = self
         inputs = app.topic(*(self.names[kind] for kind in topics.INPUTS), value_type=None, value_serializer="raw")
         app.agent(inputs, name="score", supervisor_strategy=CrashingSupervisor)(self.consume)
-        app.on_rebalance_complete.connect(self.assigned)
-        app.on_partitions_revoked.connect(self.revoked)
+        app.on_rebalance_complete.connect(cast(Any, self.assigned))
+        app.on_partitions_revoked.connect(cast(Any, self.revoked))
         app.timer(interval=s.checkpoint_s)(self.tick)
         return app
 
@@ -148,7 +161,9 @@ class Worker:
 
     def counts(self, generation: int) -> bool:
         """Whether events of a generation count: its state has been read back and its inputs have been sought."""
-        return self.store.generation is not None and self.store.generation == self.app.consumer_generation_id == generation
+        return (
+            self.store.generation is not None and self.store.generation == self.app.consumer_generation_id == generation
+        )
 
     async def take(self, kept: Kept, kind: str, records: list[Any]) -> None:
         """Read one chunk and line it up; the chunk before it is scored meanwhile."""
@@ -231,10 +246,16 @@ class Worker:
                 read_before = {tp.partition for tp in await app.consumer.committed(assignment)}
                 await self.store.assign(mine, generation, read_before)
         except TimeoutError:
-            await self._give_up(AgentRiskError(f"expected the state of partitions {sorted(mine)} within "
-                                               f"{self.settings.recovery_s:.0f} s, got not all of it (setting live.recovery_s)"))
+            await self._give_up(
+                AgentRiskError(
+                    f"expected the state of partitions {sorted(mine)} within "
+                    f"{self.settings.recovery_s:.0f} s, got not all of it (setting live.recovery_s)"
+                )
+            )
             return
-        except asyncio.CancelledError as error:  # faust would end its recovery over one that a client left behind, and idle for ever
+        except (
+            asyncio.CancelledError
+        ) as error:  # faust would end its recovery over one that a client left behind, and idle for ever
             task = asyncio.current_task()
             if task is not None and task.cancelling():
                 raise
@@ -246,12 +267,16 @@ class Worker:
         if not mine:
             self.store.generation = generation
         agents = sum(len(kept.share.scorer.agents) for kept in self.store.kept.values())
-        log.info("partitions assigned: %s; %d agents read back in %.2f s", sorted(mine), agents, time.perf_counter() - began)
+        log.info(
+            "partitions assigned: %s; %d agents read back in %.2f s", sorted(mine), agents, time.perf_counter() - began
+        )
         self.health.owned(mine)
         self.health.state = "running"
 
     async def _give_up(self, error: Exception) -> None:
-        words = str(error) if isinstance(error, AgentRiskError) else f"while taking over: {type(error).__name__}: {error}"
+        words = (
+            str(error) if isinstance(error, AgentRiskError) else f"while taking over: {type(error).__name__}: {error}"
+        )
         self._fail(words)
         await self.app.crash(error)
 
@@ -285,9 +310,15 @@ class Worker:
         try:
             if not await first(told, loop.run_in_executor(self.scoring, warm_up)):
                 return 0
-            self.outlet = AIOKafkaProducer(**security.client(self.settings), acks="all", enable_idempotence=True,
-                                           compression_type=COMPRESSION, linger_ms=5, max_request_size=16_000_000,
-                                           request_timeout_ms=DELIVERY_S * 1000)
+            self.outlet = AIOKafkaProducer(
+                **security.client(self.settings),
+                acks="all",
+                enable_idempotence=True,
+                compression_type=COMPRESSION,
+                linger_ms=5,
+                max_request_size=16_000_000,
+                request_timeout_ms=DELIVERY_S * 1000,
+            )
             await self.outlet.start()
             self.app.finalize()
             starting = asyncio.ensure_future(self.app.start())
@@ -306,7 +337,12 @@ class Worker:
         if error is not None:
             self.failed = self.failed or f"while starting: {type(error).__name__}: {error}"
         else:
-            log.info("worker started: group %s, topics %s*, %d partitions", self.settings.group, self.settings.prefix, self.partitions)
+            log.info(
+                "worker started: group %s, topics %s*, %d partitions",
+                self.settings.group,
+                self.settings.prefix,
+                self.partitions,
+            )
 
     def _look(self) -> None:
         """Beat; say when the group's broker goes and comes; end a takeover that does not."""
@@ -315,7 +351,10 @@ class Worker:
         if away or self.store.generation == self.app.consumer_generation_id:
             self.settled = time.monotonic()
         elif time.monotonic() - self.settled > self.settings.recovery_s + 2 * self.settings.session_timeout_s:
-            self._fail(f"expected to take partitions over within {self.settings.recovery_s:.0f} s of a rebalance, got no further")
+            self._fail(
+                f"expected to take partitions over within {self.settings.recovery_s:.0f} s of a rebalance, "
+                "got no further"
+            )
         if away and self.health.state == "running":
             self.health.state = "no broker"
             log.warning("the group's broker is away; waiting for it")
@@ -340,7 +379,9 @@ class Worker:
                 if self.outlet is not None:
                     await self.outlet.stop()
         except TimeoutError:
-            self.failed = self.failed or f"expected to stop within {STOP_S:.0f} s, got no further; the last checkpoint holds"
+            self.failed = (
+                self.failed or f"expected to stop within {STOP_S:.0f} s, got no further; the last checkpoint holds"
+            )
         except Exception as error:
             self.failed = self.failed or f"while stopping: {type(error).__name__}: {error}"
         if crashed or self.failed:
@@ -350,13 +391,13 @@ class Worker:
         return 0
 
 
-async def first(stop: asyncio.Future[bool], work: Any) -> bool:
+async def first(stop: asyncio.Future[Any], work: Any) -> bool:
     """Wait for work or for the word to stop, whichever is first; whether the work was done."""
     task = asyncio.ensure_future(work)
     await asyncio.wait({stop, task}, return_when=asyncio.FIRST_COMPLETED)
     if task.done():
         await task
-    return task.done()
+    return bool(task.done())
 
 
 def warm_up() -> None:

@@ -3,7 +3,8 @@
     with cluster(tmp_path) as kafka:            kafka.bootstrap
         kafka.kill(1); kafka.start(1)           kill -9, and back with what it had on disk
 
-Which one is decided by `how`: AGENTRISK_TEST_BOOTSTRAP, docker, Java and Maven, or none with a sentence on what to install.
+Which one is decided by `how`: AGENTRISK_TEST_BOOTSTRAP, docker, Java and Maven, or none with a sentence on what to
+install.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ import platformdirs
 POM: Final = Path(__file__).with_name("pom.xml")
 IMAGE: Final = "apache/kafka:4.1.0"
 INSTALL: Final = (
-    "tests against Kafka need a broker: install Java 17 and Maven (Debian: default-jre-headless maven), start docker, or set "
+    "tests against Kafka need a broker: install Java 17 and Maven (Debian: default-jre-headless maven), start docker, "
+    "or set "
     "AGENTRISK_TEST_BOOTSTRAP to host:port of one that may be written to"
 )
 START_S: Final = 90.0
@@ -75,9 +77,18 @@ def jars() -> Path:
         folder.parent.mkdir(parents=True, exist_ok=True)
         making = folder.with_name(f"{folder.name}.{os.getpid()}")
         subprocess.run(
-            ["mvn", "-q", "-B", "-f", str(POM), "dependency:copy-dependencies", "-DincludeScope=runtime",
-             f"-DoutputDirectory={making}"],
-            check=True, timeout=600,
+            [
+                "mvn",
+                "-q",
+                "-B",
+                "-f",
+                str(POM),
+                "dependency:copy-dependencies",
+                "-DincludeScope=runtime",
+                f"-DoutputDirectory={making}",
+            ],
+            check=True,
+            timeout=600,
         )
         try:
             making.rename(folder)
@@ -106,10 +117,19 @@ class Cluster:
     """
 
     def __init__(
-        self, root: Path, nodes: int = 1, listeners: Mapping[str, tuple[str, Mapping[str, str]]] | None = None,
-        scram: Mapping[str, str] | None = None, properties: Mapping[str, Any] | None = None,
+        self,
+        root: Path,
+        nodes: int = 1,
+        listeners: Mapping[str, tuple[str, Mapping[str, str]]] | None = None,
+        scram: Mapping[str, str] | None = None,
+        properties: Mapping[str, Any] | None = None,
     ) -> None:
-        self.root, self.nodes, self.extra, self.scram = root, range(1, nodes + 1), dict(listeners or {}), dict(scram or {})
+        self.root, self.nodes, self.extra, self.scram = (
+            root,
+            range(1, nodes + 1),
+            dict(listeners or {}),
+            dict(scram or {}),
+        )
         self.properties = dict(properties or {})
         self.jars = jars()
         self.names = ["PLAINTEXT", *self.extra]
@@ -126,12 +146,27 @@ class Cluster:
         """Make the brokers' disks."""
         making = []
         for i in self.nodes:
-            users = [f"SCRAM-SHA-{bits}=[name={user},password={password}]" for user, password in self.scram.items() for bits in (256, 512)]
+            users = [
+                f"SCRAM-SHA-{bits}=[name={user},password={password}]"
+                for user, password in self.scram.items()
+                for bits in (256, 512)
+            ]
             more = [word for user in users for word in ("--add-scram", user)]
-            making.append(subprocess.Popen(
-                self._java("kafka.tools.StorageTool", "format", "-t", "agentriskagentriskagent", "-c", str(self._written(i)), *more),
-                stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-            ))
+            making.append(
+                subprocess.Popen(
+                    self._java(
+                        "kafka.tools.StorageTool",
+                        "format",
+                        "-t",
+                        "agentriskagentriskagent",
+                        "-c",
+                        str(self._written(i)),
+                        *more,
+                    ),
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.PIPE,
+                )
+            )
         for process in making:
             _, said = process.communicate(timeout=START_S)
             assert process.returncode == 0, said.decode()[-2000:]
@@ -140,8 +175,13 @@ class Cluster:
         """Start brokers, all where none is named, and wait until they listen."""
         for i in nodes or self.nodes:
             log = (self.root / f"node{i}" / "log.txt").open("ab")
-            process = subprocess.Popen(self._java("kafka.Kafka", str(self._written(i))), stdout=log, stderr=log,
-                                       cwd=self.root / f"node{i}", start_new_session=True)
+            process = subprocess.Popen(
+                self._java("kafka.Kafka", str(self._written(i))),
+                stdout=log,
+                stderr=log,
+                cwd=self.root / f"node{i}",
+                start_new_session=True,
+            )
             self.running[i] = process, log
         for i in nodes or self.nodes:
             listening(self.ports[i]["PLAINTEXT"], self.running[i][0])
@@ -167,28 +207,48 @@ class Cluster:
             self.kill(i)
 
     def _java(self, main: str, *arguments: str) -> list[str]:
-        return ["java", "-Xmx400m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto", "-cp", f"{self.jars}/*",
-                main, *arguments]
+        return [
+            "java",
+            "-Xmx400m",
+            "-XX:+UseSerialGC",
+            "-XX:TieredStopAtLevel=1",
+            "-Xshare:auto",
+            "-cp",
+            f"{self.jars}/*",
+            main,
+            *arguments,
+        ]
 
     def _written(self, i: int) -> Path:
         folder = self.root / f"node{i}"
         folder.mkdir(parents=True, exist_ok=True)
         copies = min(3, len(self.nodes))
         ports = self.ports[i]
-        said: dict[str, Any] = COMMON | {
-            "node.id": i,
-            "controller.quorum.voters": ",".join(f"{k}@127.0.0.1:{self.ports[k]['CONTROLLER']}" for k in self.nodes),
-            "listeners": ",".join(f"{name}://127.0.0.1:{ports[name]}" for name in [*self.names, "CONTROLLER"]),
-            "advertised.listeners": ",".join(f"{name}://127.0.0.1:{ports[name]}" for name in self.names),
-            "listener.security.protocol.map": ",".join(
-                [f"{name}:{protocol}" for name, (protocol, _) in self.extra.items()] + ["PLAINTEXT:PLAINTEXT", "CONTROLLER:PLAINTEXT"]
-            ),
-            "log.dirs": folder / "data",
-            "offsets.topic.replication.factor": copies,
-            "transaction.state.log.replication.factor": copies,
-            "transaction.state.log.min.isr": max(1, copies - 1),
-            "min.insync.replicas": max(1, copies - 1),
-        } | {f"listener.name.{name.lower()}.{key}": value for name, (_, more) in self.extra.items() for key, value in more.items()}
+        said: dict[str, Any] = (
+            COMMON
+            | {
+                "node.id": i,
+                "controller.quorum.voters": ",".join(
+                    f"{k}@127.0.0.1:{self.ports[k]['CONTROLLER']}" for k in self.nodes
+                ),
+                "listeners": ",".join(f"{name}://127.0.0.1:{ports[name]}" for name in [*self.names, "CONTROLLER"]),
+                "advertised.listeners": ",".join(f"{name}://127.0.0.1:{ports[name]}" for name in self.names),
+                "listener.security.protocol.map": ",".join(
+                    [f"{name}:{protocol}" for name, (protocol, _) in self.extra.items()]
+                    + ["PLAINTEXT:PLAINTEXT", "CONTROLLER:PLAINTEXT"]
+                ),
+                "log.dirs": folder / "data",
+                "offsets.topic.replication.factor": copies,
+                "transaction.state.log.replication.factor": copies,
+                "transaction.state.log.min.isr": max(1, copies - 1),
+                "min.insync.replicas": max(1, copies - 1),
+            }
+            | {
+                f"listener.name.{name.lower()}.{key}": value
+                for name, (_, more) in self.extra.items()
+                for key, value in more.items()
+            }
+        )
         file = folder / "server.properties"
         file.write_text("".join(f"{key}={value}\n" for key, value in (said | self.properties).items()))
         return file

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -66,11 +66,16 @@ def record(folder: Path) -> Expected:
     few += [s for s in lab.sandboxes if s not in few][:ORDINARY]
     cast.write(cast.Lab(tuple(few), lab.guilty, lab.lookalikes), folder / "lab")
     summary = replay.run([str(folder / "lab")], config=config.load(), sinks=[f"files={folder / 'result'}"])
-    read = {name: [orjson.loads(row) for row in (folder / "result" / f"{name}.ndjson").read_bytes().splitlines()]
-            for name in ("agents", "evidence", "alerts")}
+    read = {
+        name: [orjson.loads(row) for row in (folder / "result" / f"{name}.ndjson").read_bytes().splitlines()]
+        for name in ("agents", "evidence", "alerts")
+    }
     return Expected(
-        folder / "lab", {r["agent"]: r for r in read["agents"]}, {r["id"]: r for r in read["evidence"]},
-        {alert_id(r): r for r in read["alerts"]}, summary["account"]["read"],
+        folder / "lab",
+        {r["agent"]: r for r in read["agents"]},
+        {r["id"]: r for r in read["evidence"]},
+        {alert_id(r): r for r in read["alerts"]},
+        summary["account"]["read"],
     )
 
 
@@ -93,8 +98,13 @@ class Live:
     @property
     def settings(self) -> Settings:
         """As the workers have them."""
-        said = {"bootstrap_servers": self.bootstrap, "group": self.name, "prefix": f"{self.name}.", "checkpoint_s": 1.0,
-                "session_timeout_s": 6.0} | self.more
+        said = {
+            "bootstrap_servers": self.bootstrap,
+            "group": self.name,
+            "prefix": f"{self.name}.",
+            "checkpoint_s": 1.0,
+            "session_timeout_s": 6.0,
+        } | self.more
         return msgspec.convert(said, Settings)
 
     @property
@@ -120,12 +130,19 @@ class Live:
 
     def serve(self, log: Path, *arguments: str) -> subprocess.Popen[bytes]:
         """Start a worker; its log goes to a file."""
-        environment = {f"AGENTRISK_LIVE__{key.upper()}": value if isinstance(value, str) else config.toml(value)
-                       for key, value in msgspec.to_builtins(self.settings).items()}
+        environment = {
+            f"AGENTRISK_LIVE__{key.upper()}": value if isinstance(value, str) else config.toml(value)
+            for key, value in msgspec.to_builtins(self.settings).items()
+        }
         path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
         with log.open("ab") as file:
-            worker = subprocess.Popen([sys.executable, "-m", "pipeline.cli", "serve", *arguments], stdout=file, stderr=file,
-                                      env={**os.environ, **environment, "PYTHONPATH": path}, start_new_session=True)
+            worker = subprocess.Popen(
+                [sys.executable, "-m", "pipeline.cli", "serve", *arguments],
+                stdout=file,
+                stderr=file,
+                env={**os.environ, **environment, "PYTHONPATH": path},
+                start_new_session=True,
+            )
         self.workers.append(worker)
         self.logs.append(log)
         return worker
@@ -154,12 +171,17 @@ class Live:
         self.workers.clear()
 
     def wait(self, mended: bool = False) -> None:
-        """Until the state covers everything that the input topics hold; a worker that ends meanwhile fails the test unless `mended`."""
+        """Until the state covers everything that the input topics hold; a worker that ends meanwhile fails the test
+        unless `mended`."""
         until(self._done, lambda: mended or all(worker.poll() is None for worker in self.workers), self.words)
 
     def running(self, count: int = 1) -> None:
         """Until that many workers have been assigned partitions at least once."""
-        until(lambda: sum("partitions assigned" in log.read_text() for log in set(self.logs)) >= count, lambda: True, self.words)
+        until(
+            lambda: sum("partitions assigned" in log.read_text() for log in set(self.logs)) >= count,
+            lambda: True,
+            self.words,
+        )
 
     def words(self) -> str:
         """The ends of the logs."""
@@ -185,8 +207,13 @@ def until(done: Any, good: Any, words: Any) -> None:
 
 async def newest(settings: Settings, partitions: int) -> dict[TopicPartition, dict[bytes, bytes]]:
     """The newest records of the state topic."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=settings.bootstrap_servers, isolation_level="read_committed", group_id=None,
-                                enable_auto_commit=False, fetch_max_wait_ms=50)
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=settings.bootstrap_servers,
+        isolation_level="read_committed",
+        group_id=None,
+        enable_auto_commit=False,
+        fetch_max_wait_ms=50,
+    )
     await consumer.start()
     try:
         tps = [TopicPartition(f"{settings.prefix}state", p) for p in range(partitions)]
@@ -195,7 +222,9 @@ async def newest(settings: Settings, partitions: int) -> dict[TopicPartition, di
         await consumer.stop()
 
 
-async def ends_and_offsets(settings: Settings, partitions: int) -> tuple[dict[tuple[str, int], int], dict[tuple[str, int], int]]:
+async def ends_and_offsets(
+    settings: Settings, partitions: int
+) -> tuple[dict[tuple[str, int], int], dict[tuple[str, int], int]]:
     """Where the input topics end, and how far the state has come."""
     offsets = {}
     for tp, records in (await newest(settings, partitions)).items():
@@ -205,7 +234,9 @@ async def ends_and_offsets(settings: Settings, partitions: int) -> tuple[dict[tu
     consumer = AIOKafkaConsumer(bootstrap_servers=settings.bootstrap_servers, group_id=None)
     await consumer.start()
     try:
-        ends = await consumer.end_offsets([TopicPartition(settings.prefix + kind, p) for kind in topics.INPUTS for p in range(partitions)])
+        ends = await consumer.end_offsets(
+            [TopicPartition(settings.prefix + kind, p) for kind in topics.INPUTS for p in range(partitions)]
+        )
     finally:
         await consumer.stop()
     return {(tp.topic.removeprefix(settings.prefix), tp.partition): end for tp, end in ends.items()}, offsets
@@ -223,11 +254,18 @@ async def read_all(settings: Settings, partitions: int, tuning: config.Config) -
             assert final["agent"] not in agents, "an agent lies on two partitions"
             agents[final["agent"]] = orjson.loads(line(final))
     said: dict[str, list[dict[str, Any]]] = {"evidence": [], "alert": [], "rejected": []}
-    consumer = AIOKafkaConsumer(bootstrap_servers=settings.bootstrap_servers, group_id=None, auto_offset_reset="earliest",
-                                enable_auto_commit=False, fetch_max_wait_ms=50)
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=settings.bootstrap_servers,
+        group_id=None,
+        auto_offset_reset="earliest",
+        enable_auto_commit=False,
+        fetch_max_wait_ms=50,
+    )
     await consumer.start()
     try:
-        ends = await consumer.end_offsets([TopicPartition(settings.prefix + kind, p) for kind in said for p in range(partitions)])
+        ends = await consumer.end_offsets(
+            [TopicPartition(settings.prefix + kind, p) for kind in said for p in range(partitions)]
+        )
         left = {tp for tp, end in ends.items() if end}
         consumer.assign(list(ends))
         await consumer.seek_to_beginning(*ends)
@@ -246,14 +284,15 @@ async def read_all(settings: Settings, partitions: int, tuning: config.Config) -
     return Found(agents, evidence, alerts, said["rejected"], shares)
 
 
-async def put(settings: Settings, records: list[tuple[str, int | None, bytes | None, bytes | None]]) -> None:
+async def put(settings: Settings, records: Sequence[tuple[str, int | None, bytes | None, bytes | None]]) -> None:
     """Records as they are: topic, partition, key, value."""
     producer = AIOKafkaProducer(bootstrap_servers=settings.bootstrap_servers, max_request_size=16_000_000)
     await producer.start()
     try:
         for topic, partition, key, value in records:
-            await producer.send_and_wait(settings.prefix + topic, value, key=key, partition=partition,
-                                         headers=[("trace", b"\x00\xff")])
+            await producer.send_and_wait(
+                settings.prefix + topic, value, key=key, partition=partition, headers=[("trace", b"\x00\xff")]
+            )
     finally:
         await producer.stop()
 
@@ -267,13 +306,18 @@ def same(found: Found, expected: Expected, exactly: bool = True) -> None:
     for agent, final in expected.agents.items():
         assert bare(found.agents[agent]) == bare(final)
     assert found.evidence.keys() == expected.evidence.keys()
-    assert found.alerts.keys() >= expected.alerts.keys() if not exactly else found.alerts.keys() == expected.alerts.keys()
+    assert (
+        found.alerts.keys() >= expected.alerts.keys() if not exactly else found.alerts.keys() == expected.alerts.keys()
+    )
     if exactly:
         for wanted, there in ((expected.evidence, found.evidence), (expected.alerts, found.alerts)):
             for name, record in wanted.items():
                 for said in there[name]:
-                    differs = {key: (said.get(key), record.get(key)) for key in said.keys() | record.keys()
-                               if key not in ("source", "position") and said.get(key) != record.get(key)}
+                    differs = {
+                        key: (said.get(key), record.get(key))
+                        for key in said.keys() | record.keys()
+                        if key not in ("source", "position") and said.get(key) != record.get(key)
+                    }
                     assert not differs, f"{name}: {differs}"
 
 

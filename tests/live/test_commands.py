@@ -55,7 +55,10 @@ def test_send_puts_each_kind_on_its_topic(lab: Live, recording: Expected, capsys
     other = Live(lab.bootstrap, f"{lab.name}-sent").create()
     assert main(["send", str(recording.files), "--speed", "max", "--quiet", *flags(other)]) == 0
     said = capsys.readouterr().out
-    rows = {kind: sum(row.end for row in lag.lag(other.settings) if row.topic.endswith(f".{kind}")) for kind in topics.EVENTS}
+    rows = {
+        kind: sum(row.end for row in lag.lag(other.settings) if row.topic.endswith(f".{kind}"))
+        for kind in topics.EVENTS
+    }
     assert all(f"{count:,} {kind}" in said for kind, count in rows.items())
     assert sum(rows.values()) == recording.rows
     assert all(rows.values())
@@ -78,7 +81,9 @@ def test_alerts_are_told_once_each(lab: Live, recording: Expected, capsys: pytes
     assert len(capsys.readouterr().out.splitlines()) == len(told)
 
 
-def test_watch_without_a_terminal_prints_the_riskiest_once(lab: Live, recording: Expected, capsys: pytest.CaptureFixture[str]) -> None:
+def test_watch_without_a_terminal_prints_the_riskiest_once(
+    lab: Live, recording: Expected, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["watch", *flags(lab)]) == 0
     worst = max(recording.agents.values(), key=lambda record: float(record["score"]))
     assert worst["agent"] in capsys.readouterr().out.splitlines()[2]
@@ -97,8 +102,11 @@ def test_a_stretch_of_the_topics_gives_what_live_gave(lab: Live, recording: Expe
 
 
 def test_the_example_sees_each_alert_once(lab: Live, recording: Expected) -> None:
-    code = f"import alerts_once; alerts_once.main({lab.bootstrap!r}, {lab.name + '.alert'!r}, {lab.name + '-pager'!r}, 4000)"
-    said = subprocess.run([sys.executable, "-c", code], cwd=ROOT / "examples", capture_output=True, text=True, timeout=120, check=True)
+    arguments = (lab.bootstrap, f"{lab.name}.alert", f"{lab.name}-pager", 4000)
+    code = f"import alerts_once; alerts_once.main(*{arguments!r})"
+    said = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT / "examples", capture_output=True, text=True, timeout=120, check=True
+    )
     seen = sorted(tuple(row.split()[:2]) for row in said.stdout.splitlines())
     assert seen == sorted((alert["id"], alert["change"]) for alert in recording.alerts.values())
 

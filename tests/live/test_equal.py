@@ -12,7 +12,9 @@ from tests.live.running import Broker, Expected, live, same, until
 
 
 @pytest.mark.parametrize("workers", [1, 2, 3])
-def test_any_number_of_workers_gives_what_a_replay_gives(kafka: Broker, recording: Expected, tmp_path: Path, workers: int) -> None:
+def test_any_number_of_workers_gives_what_a_replay_gives(
+    kafka: Broker, recording: Expected, tmp_path: Path, workers: int
+) -> None:
     with live(kafka, f"equal{workers}") as lab:
         assert lab.send(recording.files) == recording.rows
         running = [lab.serve(tmp_path / f"{i}.log") for i in range(workers)]

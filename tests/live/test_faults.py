@@ -52,8 +52,9 @@ def test_poison_in_every_topic_is_rejected_with_its_place_and_the_rest_is_scored
     agent = b"lab/a"
     home = (murmur2(agent) & 0x7FFFFFFF) % PARTITIONS
     good = {
-        "flow": b'{"agent":"lab/a","ts":%d,"src_ip":"10.0.0.2","src_port":40000,"dst_ip":"203.0.113.9","dst_port":443,"proto":"tcp",'
-                b'"direction":"outbound"}',
+        "flow": b'{"agent":"lab/a","ts":%d,"src_ip":"10.0.0.2","src_port":40000,"dst_ip":"203.0.113.9",'
+        b'"dst_port":443,"proto":"tcp",'
+        b'"direction":"outbound"}',
         "gpu": b'{"agent":"lab/a","ts":%d,"gpu":0,"util_pct":3}',
         "command": b'{"agent":"lab/a","ts":%d,"command":"ls"}',
     }
@@ -76,10 +77,20 @@ def test_poison_in_every_topic_is_rejected_with_its_place_and_the_rest_is_scored
         asyncio.run(put(lab.settings, [("registry", p, k, v) for p, k, v in poison if k and v is not None]))
         asyncio.run(put(lab.settings, [("registry", home, agent, b'{"agent":"lab/a","run":"r1"}')]))
         for kind, event in good.items():
-            mixed = [(kind, p, k, v) for p, k, v in poison]
-            scored = [(kind, home, agent, event % (1000 + n)) for n in range(20)]
-            packed = [(kind, home, agent, b"[" + event % 1100 + b",\n" + event % 1101 + b"]"), (kind, home, agent, event % 1102 + b"\n" + event % 1103)]
-            asyncio.run(put(lab.settings, [r for pair in zip(mixed, scored, strict=False) for r in pair] + scored[len(mixed):] + packed))
+            mixed: list[tuple[str, int | None, bytes | None, bytes | None]] = [(kind, p, k, v) for p, k, v in poison]
+            scored: list[tuple[str, int | None, bytes | None, bytes | None]] = [
+                (kind, home, agent, event % (1000 + n)) for n in range(20)
+            ]
+            packed: list[tuple[str, int | None, bytes | None, bytes | None]] = [
+                (kind, home, agent, b"[" + event % 1100 + b",\n" + event % 1101 + b"]"),
+                (kind, home, agent, event % 1102 + b"\n" + event % 1103),
+            ]
+            asyncio.run(
+                put(
+                    lab.settings,
+                    [r for pair in zip(mixed, scored, strict=False) for r in pair] + scored[len(mixed) :] + packed,
+                )
+            )
         lab.serve(tmp_path / "a.log")
         lab.wait()
         found = lab.found()
@@ -87,16 +98,29 @@ def test_poison_in_every_topic_is_rejected_with_its_place_and_the_rest_is_scored
         assert share.scorer.account.scored == [24, 24, 24]
         said = {(r["topic"].rpartition(".")[2], r["partition"], r["offset"]) for r in found.rejected}
         per_topic = {kind: sum(topic == kind for topic, _, _ in said) for kind in topics.INPUTS}
-        assert per_topic == {"registry": len(poison) - 2, "flow": len(poison), "gpu": len(poison), "command": len(poison)}
+        assert per_topic == {
+            "registry": len(poison) - 2,
+            "flow": len(poison),
+            "gpu": len(poison),
+            "command": len(poison),
+        }
         assert sum(sum(s.rejected.values()) for s in found.shares.values()) == len(found.rejected)
         assert sum(s.records.total() for s in found.shares.values()) == 4 * len(poison) - 2 + 1 + 3 * 22
         reasons = " ".join(r["reason"] for r in found.rejected)
-        for words in ("got a tombstone", "got nothing", "expected the agent as key", "expected partition", "bytes, got"):
+        for words in (
+            "got a tombstone",
+            "got nothing",
+            "expected the agent as key",
+            "expected partition",
+            "bytes, got",
+        ):
             assert words in reasons
         assert share.scorer.registry.run("lab/a") == "r1"
 
 
-def test_lost_state_is_refused_or_rebuilt_as_the_operator_says(kafka: Broker, recording: Expected, tmp_path: Path) -> None:
+def test_lost_state_is_refused_or_rebuilt_as_the_operator_says(
+    kafka: Broker, recording: Expected, tmp_path: Path
+) -> None:
     with live(kafka, "lost") as lab:
         lab.send(recording.files)
         lab.stop(waited(lab, tmp_path / "a.log"))
@@ -104,14 +128,19 @@ def test_lost_state_is_refused_or_rebuilt_as_the_operator_says(kafka: Broker, re
         refused = lab.serve(tmp_path / "b.log")
         assert refused.wait(90) == 1
         lab.workers.clear()
-        assert "expected state, since the group has read the input topics before, got none" in (tmp_path / "b.log").read_text()
+        assert (
+            "expected state, since the group has read the input topics before, got none"
+            in (tmp_path / "b.log").read_text()
+        )
         lab.more["lost_state"] = "rebuild"
         lab.stop(waited(lab, tmp_path / "c.log"))
         assert "rebuilt from the input topics" in (tmp_path / "c.log").read_text()
         same(lab.found(), recording)
 
 
-def test_records_that_are_missing_before_the_first_one_read_stop_the_worker(kafka: Broker, recording: Expected, tmp_path: Path) -> None:
+def test_records_that_are_missing_before_the_first_one_read_stop_the_worker(
+    kafka: Broker, recording: Expected, tmp_path: Path
+) -> None:
     with live(kafka, "gap") as lab:
         lab.send(recording.files)
         lab.stop(waited(lab, tmp_path / "a.log"))
@@ -128,7 +157,9 @@ def test_records_that_are_missing_before_the_first_one_read_stop_the_worker(kafk
         assert "records are missing (setting live.gaps)" in (tmp_path / "b.log").read_text()
 
 
-def test_a_broker_that_stands_still_makes_a_worker_wait_and_not_grow(breakable: Cluster | Docker, recording: Expected, tmp_path: Path) -> None:
+def test_a_broker_that_stands_still_makes_a_worker_wait_and_not_grow(
+    breakable: Cluster | Docker, recording: Expected, tmp_path: Path
+) -> None:
     with live(breakable, "slow", max_fetch_bytes=65536, max_unacknowledged=50) as lab:
         thread = lab.sending(recording.files, 2000.0)
         worker = lab.serve(tmp_path / "a.log")
@@ -156,7 +187,11 @@ def forget(lab: Live) -> None:
     client = topics.admin(lab.settings)
     try:
         client.delete_topics([topics.name(lab.settings, "state")])
-        until(lambda: topics.name(lab.settings, "state") not in {t["name"] for t in client.describe_topics()}, lambda: True, lab.words)
+        until(
+            lambda: topics.name(lab.settings, "state") not in {t["name"] for t in client.describe_topics()},
+            lambda: True,
+            lab.words,
+        )
     finally:
         client.close()
     lab.create()

@@ -12,8 +12,15 @@ from pipeline.live.order import MOST_CHUNKS, PATIENCE_S, GapError, LineUp, Piece
 from pipeline.live.topics import EVENTS
 
 KEYS = Keys(0, 1, strict=True)
-FIELDS = {
-    "flow": {"src_ip": "10.0.0.2", "src_port": 1, "dst_ip": "10.0.0.3", "dst_port": 2, "proto": "tcp", "direction": "outbound"},
+FIELDS: dict[str, dict[str, object]] = {
+    "flow": {
+        "src_ip": "10.0.0.2",
+        "src_port": 1,
+        "dst_ip": "10.0.0.3",
+        "dst_port": 2,
+        "proto": "tcp",
+        "direction": "outbound",
+    },
     "gpu": {"gpu": 0},
     "command": {"command": "ls"},
 }
@@ -54,7 +61,9 @@ def naive(streams: dict[str, list[int]]) -> list[tuple[int, str]]:
     st.fixed_dictionaries({kind: st.lists(st.integers(1, 30), max_size=12).map(sorted) for kind in EVENTS}),
     st.lists(st.tuples(st.sampled_from(EVENTS), st.integers(1, 4)), max_size=30),
 )
-def test_any_cut_into_chunks_gives_the_order_of_the_obvious_merge(streams: dict[str, list[int]], cuts: list[tuple[str, int]]) -> None:
+def test_any_cut_into_chunks_gives_the_order_of_the_obvious_merge(
+    streams: dict[str, list[int]], cuts: list[tuple[str, int]]
+) -> None:
     left = {kind: [record(kind, i, ts) for i, ts in enumerate(times)] for kind, times in streams.items()}
     line_up = LineUp(0.0, lambda kind: bool(left.get(kind)))
     steps = []

@@ -26,7 +26,10 @@ def filled() -> Share:
     line_up = LineUp(0.0, lambda kind: False)
     for kind in ("flow", "gpu", "command"):
         rows = [row for row in events() if row["kind"] == kind]
-        line_up.add(read(kind, [Record(row["agent"].encode(), orjson.dumps(row), i) for i, row in enumerate(rows)], made.keys), 0.0)
+        line_up.add(
+            read(kind, [Record(row["agent"].encode(), orjson.dumps(row), i) for i, row in enumerate(rows)], made.keys),
+            0.0,
+        )
     outputs = [output for pieces in line_up.take(0.0) for output in made.apply(pieces)]
     assert {output.kind for output in outputs} >= {"score", "evidence"}
     return made

@@ -18,7 +18,10 @@ from tests.live.running import Broker, Live
 from tests.recordings import write
 
 USER, PASSWORD = "watcher", "correct-horse"
-PLAIN = f'org.apache.kafka.common.security.plain.PlainLoginModule required username="{USER}" password="{PASSWORD}" user_{USER}="{PASSWORD}";'
+PLAIN = (
+    "org.apache.kafka.common.security.plain.PlainLoginModule required "
+    f'username="{USER}" password="{PASSWORD}" user_{USER}="{PASSWORD}";'
+)
 SCRAM = "org.apache.kafka.common.security.scram.ScramLoginModule required;"
 LISTENERS = {
     "TLS": {"security_protocol": "SSL"},
@@ -36,9 +39,26 @@ def guarded(kafka: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     root = tmp_path_factory.mktemp("guarded")
     key, certificate = root / "key.pem", root / "certificate.pem"
     subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
-         "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate)],
-        check=True, capture_output=True,
+        [
+            "openssl",
+            "req",
+            "-x509",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-days",
+            "2",
+            "-subj",
+            "/CN=localhost",
+            "-addext",
+            "subjectAltName=IP:127.0.0.1",
+            "-keyout",
+            str(key),
+            "-out",
+            str(certificate),
+        ],
+        check=True,
+        capture_output=True,
     )
     store = root / "store.pem"
     store.write_text(key.read_text() + certificate.read_text())
@@ -48,12 +68,14 @@ def guarded(kafka: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         return {"sasl.enabled.mechanisms": mechanism, f"{mechanism.lower()}.sasl.jaas.config": jaas}
 
     with brokers.cluster(
-        root, listeners={
+        root,
+        listeners={
             "TLS": ("SSL", tls),
             "PLAIN": ("SASL_PLAINTEXT", sasl("PLAIN", PLAIN)),
             "SCRAM": ("SASL_SSL", tls | sasl("SCRAM-SHA-256", SCRAM)),
             "STRONG": ("SASL_SSL", tls | sasl("SCRAM-SHA-512", SCRAM)),
-        }, scram={USER: PASSWORD},
+        },
+        scram={USER: PASSWORD},
     ) as running:
         yield running, certificate
 

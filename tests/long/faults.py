@@ -1,8 +1,8 @@
 """The faults of tests/live in their long form: python -m tests.long.faults kills|outage|nodes [N].
 
-    kills N    a worker is killed N times (50) at random moments while the recording is sent
-    outage     the broker is away for 40 s
-    nodes      three brokers, every topic on three of them; each is killed once for 15 s
+kills N    a worker is killed N times (50) at random moments while the recording is sent
+outage     the broker is away for 40 s
+nodes      three brokers, every topic on three of them; each is killed once for 15 s
 """
 
 from __future__ import annotations
@@ -95,11 +95,17 @@ def tell(found: Found, sent: int, what: str) -> None:
     """The counts."""
     scored = sum(sum(share.scorer.account.scored) for share in found.shares.values())
     said = sum(map(len, found.alerts.values()))
-    print(f"{what}: {sent} events sent, {scored} scored, {len(found.agents)} agents, {len(found.evidence)} pieces of evidence, "
-          f"{len(found.alerts)} alerts said {said} times", flush=True)
+    print(
+        f"{what}: {sent} events sent, {scored} scored, {len(found.agents)} agents, "
+        f"{len(found.evidence)} pieces of evidence, "
+        f"{len(found.alerts)} alerts said {said} times",
+        flush=True,
+    )
 
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as made:
-        {"kills": kills, "outage": outage, "nodes": nodes}[sys.argv[1]](Path(made), int(sys.argv[2]) if sys.argv[2:] else 50)
+        {"kills": kills, "outage": outage, "nodes": nodes}[sys.argv[1]](
+            Path(made), int(sys.argv[2]) if sys.argv[2:] else 50
+        )
         print("equal to the replay", flush=True)
