@@ -62,6 +62,8 @@ def judge(script: Script) -> Finding | None:
             environment(notes, call)
         if call.via:
             through(notes, call)
+        if "b64decode" in call.name and "exec" in call.name:
+            notes.add("encoded_run", words="runs an encoded Python program")
         reader = _READERS.get(call.name)
         if reader is not None:
             reader(notes, script, at, call)

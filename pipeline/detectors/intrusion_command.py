@@ -33,14 +33,14 @@ class Settings(kernel.FactSettings, frozen=True):
 
     nats: tuple[float, ...] = TABLE.nats
     looks_cap: float = 7.0
-    looks_wear: float = 0.25
-    looks_alone: float = 0.4
+    looks_wear: float = 0.3
+    looks_alone: float = 0.5
     acts_wear: float = 0.05
     chain_first: int = TABLE.bits("fetch_bare", "fetch_odd", "plant")
     chain_weak: int = TABLE.bits("fetch_named", "firewall")
     chain_then: int = TABLE.bits("executable")
     chain_last: int = TABLE.bits("run", "run_scratch", "fetch_run")
-    chain_begun: float = 1.2
+    chain_begun: float = 1.6
     chain_two: float = 3.0
     chain_three: float = 3.2
 
@@ -83,5 +83,5 @@ def judge(script: Script) -> Finding | None:
     for language, source in script.code:
         reaching.judge_code(scene, language, source)
     if len(scene.cds) >= 3 and any(scratch(place) for place in scene.cds):
-        scene.notes.add("probe", 4.4, "T1083", "looks for any folder it can write to")
+        scene.notes.add("probe", 5.0, "T1083", "looks for any folder it can write to")
     return scene.notes.finding()

@@ -152,6 +152,11 @@ def _mkdir(notes: Notes, script: Script, at: int, call: Call) -> None:
             notes.add("hidden_place", words=f"makes the hidden folder {plain(word)}")
 
 
+def _cd(notes: Notes, script: Script, at: int, call: Call) -> None:
+    if len(call.argv) == 2 and hidden(call.argv[1]) and not call.remote:
+        notes.add("hidden_place", 1.6, words=f"goes into the hidden folder {plain(call.argv[1])}")
+
+
 def _mount(notes: Notes, script: Script, at: int, call: Call) -> None:
     words = call.argv[1:]
     if any(w in ("-o", "--bind", "-obind") or "bind" in w for w in words) and any(
@@ -197,6 +202,7 @@ def python(notes: Notes, source: str) -> None:
 READERS: Final[dict[str, Reader]] = {
     "exec": _exec,
     "mkdir": _mkdir,
+    "cd": _cd,
     "mount": _mount,
     "chattr": _chattr,
     **dict.fromkeys(

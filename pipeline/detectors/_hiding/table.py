@@ -18,7 +18,7 @@ TABLE = Table(
         Fact("clear", 0.4, "clears the screen", "T1070.003"),
         Fact("encoded", 1.2, "decodes text", "T1140"),
         Fact("erase", 0.8, "deletes files beyond recovery", "T1070.004"),
-        Fact("hidden_place", 2.0, "makes a hidden folder in a scratch place", "T1564.001"),
+        Fact("hidden_place", 2.2, "makes or uses a hidden folder", "T1564.001", 1.6),
     ],
     acts=[
         Fact("history_off", 6.2, "switches the shell's history off", "T1070.003", 4.8),
@@ -28,7 +28,7 @@ TABLE = Table(
         Fact("logs", 4.8, "empties or deletes system logs", "T1070.002", 3.6),
         Fact("logins", 6.4, "deletes the records of who logged in", "T1070.002"),
         Fact("times", 3.0, "copies another file's time stamp", "T1070.006", 0.8),
-        Fact("encoded_run", 4.8, "runs a program that was encoded", "T1027"),
+        Fact("encoded_run", 5.2, "runs a program that was encoded", "T1027"),
         Fact("obscured", 3.0, "spells commands so that they cannot be read", "T1027"),
         Fact("renamed", 3.6, "runs a program under another name", "T1036.003"),
         Fact("hidden_run", 2.4, "runs a program from a hidden place", "T1564.001"),

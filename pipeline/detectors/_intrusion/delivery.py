@@ -12,7 +12,7 @@ from pipeline.detectors._intrusion.standing import built_for, dubious, misnamed,
 from pipeline.shell.calls import Call
 from pipeline.shell.fetches import FETCHERS, Fetch, fetch
 from pipeline.shell.options import names, parse
-from pipeline.shell.places import Url, bare_address, base, hidden, inside, plain, scratch, system
+from pipeline.shell.places import Url, bare_address, base, hidden, inside, plain, scratch, system, url
 
 __all__ = ["NOWHERE", "READERS", "judge_program"]
 
@@ -33,6 +33,9 @@ def _fetches(scene: Scene, at: int, call: Call) -> None:
             notes.add("secrets", 6.4, "T1041", "sends a file of credentials away")
     if call.name == "curl" and any("docker.sock" in word for word in call.argv):
         notes.add("escape", 5.4, "T1611", "talks to the container engine's socket")
+    sends = call.name == "curl" and any(w in ("-T", "--upload-file") for w in call.argv[1:])
+    if sends and any((to := url(w)) is not None and dubious(to.host) for w in call.argv[1:]):
+        notes.add("probe", 3.0, "T1567", "sends a file to where anybody may fetch it")
     for found in fetch(call):
         host, path = found.source.host, found.source.path
         name = base(found.kept)
@@ -53,10 +56,13 @@ def _fetches(scene: Scene, at: int, call: Call) -> None:
             notes.add("fetch_bare", nats, words=f"fetches {plain(path)} from the bare address {plain(host)}")
         else:
             _from_name(scene, call, found)
+        if "logger" in host or host in ("yip.su", "2no.co"):
+            notes.add("network", 2.6, words=f"lets {plain(host)} write down its address")
         if _MEASURED.search(host) or path.endswith(("100mb.test", "test100.zip", "test500.zip", "100MB.bin")):
             notes.add("network", words="measures the way out")
     if any(_OWN_ADDRESS.match(word) for word in call.argv[1:]):
-        notes.add("network", words="asks for its own public address")
+        provider = any(word.endswith("/org") for word in call.argv[1:])
+        notes.add("network", 2.4 if provider else None, words="asks for its own public address")
 
 
 def _from_name(scene: Scene, call: Call, found: Fetch) -> None:
@@ -77,6 +83,8 @@ def _from_name(scene: Scene, call: Call, found: Fetch) -> None:
             scene.notes.add("fetch_named", 0.8, "T1105", words)
     elif program:
         scene.notes.add("fetch_odd", 2.4 if not scheme else None, "T1105", words)
+    elif found.source.port not in (0, 80, 443, 8080) and base(path):
+        scene.notes.add("fetch_odd", 2.4, "T1105", f"{words}, port {found.source.port}")
     elif _PROGRAM.search(path):
         scene.notes.add("fetch_odd" if not scheme else "fetch_named", 2.2 if not scheme else 0.9, "T1105", words)
     elif archive:
@@ -101,7 +109,7 @@ def _scp(scene: Scene, at: int, call: Call) -> None:
         deep = system(place) or hidden(place)
         scene.notes.add(
             "fetch_odd",
-            5.0 if hidden(place) else 4.2 if deep else 3.0,
+            5.2 if hidden(place) else 4.2 if deep else 3.0,
             "T1105",
             f"takes a file in at {plain(place)} as scp's far side",
         )
@@ -163,7 +171,9 @@ def _runs(scene: Scene, call: Call, path: str) -> None:
         quiet = call.background and "nohup" in call.via
         notes.add("run", 1.2 if quiet else 0.6, words=f"runs {plain(path)}")
     elif found is None and "/" not in path:
-        nats = 1.8 if call.name != "perl" or misnamed(call.name, path) else 0.8
+        nats = 0.8
+        if misnamed(call.name, path):
+            nats = 3.4 if path.endswith((".txt", ".jpg", ".png", ".gif", ".pdf", ".ico", ".css", ".html")) else 1.8
         notes.add("run", nats if call.name not in SHELLS else 0.6, words=f"runs {plain(path)} by {plain(call.name)}")
 
 
@@ -192,6 +202,8 @@ def _shell(scene: Scene, at: int, call: Call) -> None:
     if call.remote:
         return
     operands = parse(call.argv[1:], "cWmOeRSl" if call.name.startswith("py") else "coOeEIlMm").operands
+    if call.name in ("perl", "ruby") and any(re.match(r"-[a-zA-Z0-9]*[eE]", word) for word in call.argv[1:4]):
+        return
     if "-c" in call.argv[1:] or "-e" in call.argv[1:] or "-m" in call.argv[1:]:
         return
     if operands:
@@ -209,6 +221,9 @@ def _pipe_run(scene: Scene, feeder: Call) -> None:
         host = found.source.host
         if inside(host):
             notes.add("pipe_run")
+        elif found.source.path.endswith((".png", ".jpg", ".jpeg", ".gif", ".ico", ".css", ".pdf")):
+            words = f"runs {plain(base(found.source.path))}, which is named like a picture"
+            notes.add("pipe_run", 5.4, "T1036.008", words)
         elif bare_address(host):
             notes.add("pipe_run", 5.0, words=f"runs what the bare address {plain(host)} answers")
         elif dubious(host):
@@ -267,8 +282,11 @@ def _rm(scene: Scene, at: int, call: Call) -> None:
 
 def _tar(scene: Scene, at: int, call: Call) -> None:
     first = call.argv[1] if len(call.argv) > 1 else ""
+    disguised = next((w for w in call.argv[2:4] if w.endswith((".jpg", ".jpeg", ".png", ".gif", ".pdf", ".ico"))), "")
+    if "x" in first and disguised and call.argv.index(disguised) == 2:
+        scene.notes.add("plant", 4.2, "T1036.008", f"unpacks {plain(disguised)}, which is named like a picture")
     if "P" in first and "x" in first and call.pipe_in is None and call.stdin is None and "-" in call.argv[2:]:
-        scene.notes.add("plant", 4.8, words="unpacks files typed in, to wherever they say")
+        scene.notes.add("plant", 5.2, words="unpacks files typed in, to wherever they say")
 
 
 READERS: Final[dict[str, Reader]] = {

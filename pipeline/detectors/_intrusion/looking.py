@@ -26,8 +26,8 @@ def look(name: str, nats: float | None = None) -> Reader:
 # Release files of systems that nobody expects in a sandbox, and that no system has together: what tries them asks
 # "which of all systems is this?", as inventory scanners and loaders do.
 _RARE_SYSTEMS: Final = (
-    r"/etc/(?:slackware|euleros|SuSE|oracle|enterprise|mandrake|mandriva|gentoo|yellowdog|UnitedLinux|turbolinux|vmware)"
-    r"[-_](?:release|version)|/etc/(?:redhat_version|debian_release)$|/etc/slp\.reg|/etc/version$"
+    r"/etc/(?:slackware|euleros|SuSE|oracle|enterprise|mandrake|mandriva|gentoo|yellowdog|UnitedLinux|turbolinux"
+    r"|vmware)[-_](?:release|version)|/etc/(?:redhat_version|debian_release)$|/etc/slp\.reg|/etc/version$"
 )
 _FILES: Final[tuple[tuple[re.Pattern[str], str, float | None], ...]] = (
     (re.compile(r"/proc/cpuinfo"), "cpu", None),
@@ -44,12 +44,14 @@ _FILES: Final[tuple[tuple[re.Pattern[str], str, float | None], ...]] = (
     (re.compile(r"/etc/hosts$|/proc/net/|/etc/resolv\.conf"), "network", 0.8),
     (
         re.compile(
-            r"/tmp/(?:system|running)\.cfg|/etc/persistent|/etc/vmware/esx|/etc/config/|/mnt/mtd|/etc/asterisk|/hive-config"
+            r"/tmp/(?:system|running)\.cfg|/etc/persistent|/etc/vmware/esx|/etc/config/|/mnt/mtd|/etc/asterisk"
+            r"|/hive-config"
         ),
         "appliance",
         None,
     ),
 )
+_EVERYBODY: Final = re.compile(r"^(?:/home|~|/Users)/\*/\.(?:\w+_history|ssh/(?:known_hosts|config|id_|authorized|\*))")
 _ARCHITECTURE: Final = names("/bin/echo /bin/ls /bin/sh /bin/cat /bin/busybox /bin/bash /proc/self/exe /usr/bin/echo")
 
 
@@ -65,6 +67,8 @@ def _reads(scene: Scene, at: int, call: Call) -> None:
             continue
         if call.remote:
             continue
+        if _EVERYBODY.search(word):
+            notes.add("secrets", 5.0, "T1552.004", f"reads {plain(word)} of every user")
         for known, name, least in _FILES:
             if known.search(word):
                 notes.add(name, 0.3 if name == "cpu" and _counts_processors(call) else least)
@@ -73,10 +77,22 @@ def _reads(scene: Scene, at: int, call: Call) -> None:
             if pattern.search(word) and not word.endswith(".pub"):
                 notes.add("secrets", nats, technique, f"reads {plain(word)}")
                 break
+        if word == "/proc/mounts" and call.name in ("grep", "egrep") and any("rw" in w for w in call.argv[1:3]):
+            notes.add("probe", 3.4, "T1083", "looks for any place that can be written to")
         if word in _ARCHITECTURE or word == "/bin/*":
             notes.add("probe", 3.8, "T1082", f"reads the bytes of {plain(word)} to learn the architecture")
         if word.startswith("/proc/1/root/"):
             notes.add("escape", 5.0, "T1611", "reads the host's files through /proc/1/root")
+
+
+_SENDERS: Final = re.compile(
+    r"/dev/ttyGSM|/var/spool/sms|/var/log/smsd|/etc/smsd\.conf|D877F783D5D3EF8C|TelegramDesktop/tdata"
+)
+
+
+def _lists(scene: Scene, at: int, call: Call) -> None:
+    if not call.remote and any(_SENDERS.search(word) for word in call.argv[1:]):
+        scene.notes.add("secrets", 4.4, "T1083", "looks for an SMS gateway or a messenger's sessions")
 
 
 def _counts_processors(call: Call) -> bool:
@@ -110,6 +126,11 @@ def _ps(scene: Scene, at: int, call: Call) -> None:
 def _nproc(scene: Scene, at: int, call: Call) -> None:
     if not call.remote:
         scene.notes.add("cpu", 0.8 if "--all" in call.argv else 0.3)
+
+
+def _people(scene: Scene, at: int, call: Call) -> None:
+    if not call.remote:
+        scene.notes.add("people", None if len(scene.script.calls) == 1 else 2.2)
 
 
 def _history(scene: Scene, at: int, call: Call) -> None:
@@ -165,20 +186,23 @@ def _grep(scene: Scene, at: int, call: Call) -> None:
         scene.notes.add("probe", 2.2, "T1057", f"looks whether {plain(operands[0])} runs")
 
 
+_DEVICES: Final = r"(?i)vga|nvidia|product|attached|3d|irtual|vendor|gsm"
 # Picking the names of processors and cards out, as programs do that report what a machine is good for.
 _PROFILES: Final = (
     (("/proc/cpuinfo", "lscpu"), r"^(?:name|model|Model)$", "cpu", 3.4),
     (("/proc/cpuinfo", "lscpu"), r"(?i)\b(?:name|model)\b", "cpu", 2.0),
     (("/proc/meminfo", "free"), r"\bMem", "memory", 2.4),
-    (("lspci", "nvidia-smi", "dmidecode"), r"(?i)vga|nvidia|product|attached|3d|irtual|vendor", "hardware", 2.6),
+    (("lspci", "nvidia-smi", "dmidecode", "dmesg", "lsusb"), _DEVICES, "hardware", 2.6),
 )
 _APPLIANCE: Final = names(
     "enable shell linuxshell mca-status cfgmtd ubntbox get-tpm vmware esxcli tmsh cli routeros hive-passwd syscfg "
     "nvram racadm bigip vtysh clish"
 )
+_ROUTER: Final = re.compile(r"/(?:ip|interface|system|ppp|tool|user|routing|queue)")
 _VERSION: Final = names("version ver sysinfo motd")
 _ASKED: Final = tuple(
-    (word,) for word in ("system", "version", "interfaces", "interface", "running-config", "terminal", "ip", "users")
+    (word,)
+    for word in ("system", "version", "interfaces", "interface", "running-config", "terminal", "ver", "ip", "users")
 )
 
 
@@ -203,12 +227,25 @@ def _busybox(scene: Scene, at: int, call: Call) -> None:
 
 def appliance(scene: Scene, call: Call) -> bool:
     """Whether the call is a command of a router or another appliance."""
-    asked = call.name in ("get", "show", "set", "display", "configure") and call.argv[1:2] in _ASKED
+    asked = call.name in ("get", "show", "display") and call.argv[1:2] in _ASKED
+    if call.name == "set" and call.argv[1:4] == ("system", "login", "user"):
+        scene.notes.add("account", 4.4, "T1136.001", "makes an account of an appliance")
+    if _ROUTER.fullmatch(call.argv[0]) and len(call.argv) > 1:
+        lasting = call.argv[1] in ("scheduler", "script", "secret", "add", "fetch", "socks", "service")
+        scene.notes.add("appliance", 3.4)
+        if lasting:
+            scene.notes.add("hold", 4.4, "T1053", "makes a router fetch or run something from now on")
+        return True
     if call.name in _APPLIANCE or (asked and len(scene.script.calls) == 1):
-        scene.notes.add("appliance", 2.6 if asked else 3.2)
+        if asked:
+            scene.notes.add("kernel", 2.6, words="asks an appliance for its version")
+        else:
+            scene.notes.add("appliance", 3.4)
+        if call.name == "hive-passwd":
+            scene.notes.add("account", 3.6, "T1098", "changes the password of a mining rig")
         return True
     if call.name in _VERSION and len(call.argv) == 1 and len(scene.script.calls) == 1:
-        scene.notes.add("appliance", 2.6, words="asks for a version as appliances answer it")
+        scene.notes.add("kernel", 2.0, words="asks for a version as appliances answer it")
     return False
 
 
@@ -222,7 +259,7 @@ READERS: Final[dict[str, Reader]] = {
     "free": _free,
     "vmstat": look("memory"),
     **dict.fromkeys(("lsb_release", "hostnamectl", "arch", "sw_vers"), look("kernel", 0.6)),
-    **dict.fromkeys(("w", "last", "lastlog", "lastb"), look("people")),
+    **dict.fromkeys(("w", "last", "lastlog", "lastb"), _people),
     **dict.fromkeys(("who", "users", "finger"), look("people", 1.6)),
     **dict.fromkeys(("id", "whoami", "groups"), look("self", 0.4)),
     "ps": _ps,
@@ -231,8 +268,9 @@ READERS: Final[dict[str, Reader]] = {
     **dict.fromkeys(("netstat", "arp", "route"), look("network", 1.0)),
     "ss": look("network", 0.5),
     **dict.fromkeys(("lspci", "dmidecode"), look("hardware", 1.8)),
-    **dict.fromkeys(names("lsusb lshw dmesg systemd-detect-virt"), look("hardware")),
-    **dict.fromkeys(("uptime",), look("uptime", 1.2)),
+    **dict.fromkeys(names("lsusb lshw systemd-detect-virt"), look("hardware")),
+    "dmesg": look("hardware", 1.0),
+    **dict.fromkeys(("uptime",), look("uptime", 1.0)),
     **dict.fromkeys(("df",), look("uptime", 0.3)),
     **dict.fromkeys(("nvidia-smi", "lsblk"), look("hardware", 0.4)),
     **dict.fromkeys(("which", "whereis"), _which),
@@ -243,6 +281,7 @@ READERS: Final[dict[str, Reader]] = {
     **dict.fromkeys(("test", "["), _reads),
     "dd": _dd,
     "find": _find,
+    **dict.fromkeys(("ls", "locate"), _lists),
     "busybox": _busybox,
     **dict.fromkeys(("enable", "shell", "system", "linuxshell"), _enable),
 }

@@ -22,7 +22,7 @@ TABLE = Table(
         Fact("cpu", 2.2, "asks which processors there are", "T1082", 0.3),
         Fact("memory", 0.8, "asks how much memory there is", "T1082", 0.3),
         Fact("kernel", 1.4, "asks for kernel and distribution", "T1082", 0.4),
-        Fact("people", 2.8, "asks who is logged in", "T1033", 1.6),
+        Fact("people", 3.0, "asks who is logged in", "T1033", 1.6),
         Fact("self", 0.5, "asks which user it is", "T1033", 0.4),
         Fact("processes", 0.8, "lists processes", "T1057", 0.3),
         Fact("network", 1.4, "lists network interfaces or sockets", "T1016", 0.5),

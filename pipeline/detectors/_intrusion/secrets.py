@@ -30,7 +30,7 @@ SECRETS: Final = (
         re.compile(
             r"/tmp/(?:system|running)\.cfg|/etc/persistent/|/asterisk/(?:sip|users|iax|manager)\w*\.conf|/hive-config/\S+\.conf|(?:^|/)vnc-password"
         ),
-        3.0,
+        3.6,
         "T1552.001",
     ),
     (re.compile(r"/snmpd?\.conf$"), 2.6, "T1602.001"),

@@ -71,10 +71,12 @@ def misnamed(interpreter: str, name: str) -> bool:
     """Whether a file is named as no program of this language is: a Perl bot that is called like a picture or a text.
 
     Example:
-        >>> misnamed("perl", "abc.jpg"), misnamed("perl", "tool.pl"), misnamed("python", "info.txt")
-        (True, False, True)
+        >>> [misnamed(*file) for file in (("perl", "a.jpg"), ("perl", "a.pl"), ("python", "info"), ("python", "a.py"))]
+        [True, False, True, False]
     """
     ending = name.rpartition(".")[2] if "." in name else ""
     if interpreter == "perl":
         return ending not in _PERL and name != "Makefile"
+    if not ending and interpreter.startswith("py"):
+        return True
     return ending in ("txt", "jpg", "png", "gif", "pdf", "html", "css", "ico")

@@ -90,7 +90,7 @@ def judge_write(scene: Scene, write: Write) -> None:
         notes.add("plant", nats, "T1105", f"puts what is typed in into {plain(path)}")
         scene.fetched[base(path)] = Fetch("typed", NOWHERE, path)
     elif call.name in ("echo", "printf") and hidden(path) and (scratch(path) or path.count("/") < 3) and path[0] == "/":
-        notes.add("spelled", 2.6, "T1083", f"leaves a mark in the hidden file {plain(path)}")
+        notes.add("spelled", 3.0, "T1083", f"leaves a mark in the hidden file {plain(path)}")
     elif call.name in ("cp", "mv", "install") and path.startswith(
         ("/usr/bin/", "/bin/", "/usr/sbin/", "/sbin/", "/lib/", "/usr/lib/")
     ):
@@ -178,7 +178,7 @@ def _kill(scene: Scene, at: int, call: Call) -> None:
         if other.name in ("pgrep", "grep", "pidof", "egrep"):
             text += " " + " ".join(other.argv[1:])
     if _RIVALS.search(text):
-        scene.notes.add("wreck", 4.4, "T1489", "ends other people's miners")
+        scene.notes.add("wreck", 4.8, "T1489", "ends other people's miners")
     elif text == "-9 -1":
         scene.notes.add("wreck", 2.4, "T1489", "ends every process it can")
     elif call.name == "killall" and "-9" in call.argv[1:2] and {"perl", "atd", "top"} & set(call.argv[2:]):
@@ -196,7 +196,7 @@ def _wipe(scene: Scene, at: int, call: Call) -> None:
         return
     for word in options.operands:
         if word.removesuffix("*") in ("/", "/usr", "/usr/", "/etc", "/etc/", "/bin", "/boot", "/lib", "/home"):
-            scene.notes.add("wreck", words=f"deletes {plain(word)} and all that lies in it")
+            scene.notes.add("wreck", 5.2, "T1485", f"deletes {plain(word)} and all that lies in it")
 
 
 _RIVALS: Final = re.compile(
