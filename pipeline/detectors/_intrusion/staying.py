@@ -136,7 +136,7 @@ def _useradd(scene: Scene, at: int, call: Call) -> None:
 
 def _su(scene: Scene, at: int, call: Call) -> None:
     if len(call.argv) == 1 or call.argv[1:] in (("-",), ("root",), ("-", "root"), ("-l",)):
-        scene.notes.add("self", 1.6, "T1548.003", "wants to be root")
+        scene.notes.add("self", 2.0, "T1548.003", "wants to be root")
 
 
 def _sudo(scene: Scene, at: int, call: Call) -> None:
@@ -146,7 +146,7 @@ def _sudo(scene: Scene, at: int, call: Call) -> None:
 
 def _passwd(scene: Scene, at: int, call: Call) -> None:
     fed = call.pipe_in is not None or call.stdin is not None
-    scene.notes.add("account", 4.4 if fed else 3.6, "T1098", "changes a password")
+    scene.notes.add("account", 4.4 if fed else 4.0, "T1098", "changes a password")
 
 
 def _chpasswd(scene: Scene, at: int, call: Call) -> None:
