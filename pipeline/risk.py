@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 
 from pipeline.detectors.silence import silence
 from pipeline.events.codes import COMMAND, FLOW, GPU, KINDS
+from pipeline.kernels.ahead import AHEAD, touch_head
 from pipeline.kernels.compiled import kernel
 
 STEPS = 4096
@@ -302,6 +303,8 @@ def fold(
         if scores >= len(wanted.score_at) or proofs + detectors > len(wanted.proof_at):
             counts[0], counts[1] = scores, proofs
             return i
+        if i + AHEAD < len(agent):
+            touch_head(state, agent[i + AHEAD])
         own = state[agent[i]]
         k = kind[i]
         at = ts[i] + 1

@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 
 from pipeline.events import codes
 from pipeline.events.columns import F64, I32, I64, U8, Flow
+from pipeline.kernels.ahead import AHEAD, touch
 from pipeline.kernels.compiled import kernel
 from pipeline.kernels.hashing import finish, mix
 
@@ -144,6 +145,8 @@ def step(ts: I64, agent: I32, place: U8, flow: Flow, state: Any, settings: Any, 
     """Walk the rows; see pipeline.detectors for the contract."""
     s = settings[0]
     for i in range(len(ts)):
+        if i + AHEAD < len(agent):
+            touch(state, agent[i + AHEAD])
         if (
             place[i] != codes.EXTERNAL
             or flow.direction[i] == codes.INBOUND

@@ -31,6 +31,7 @@ from msgspec import Meta
 
 from pipeline.events import codes
 from pipeline.events.columns import F64, I32, I64, U8, Gpu
+from pipeline.kernels.ahead import AHEAD, touch
 from pipeline.kernels.compiled import kernel
 from pipeline.kernels.gpu_slots import between, on_line, slot_of
 
@@ -225,6 +226,8 @@ def step(ts: I64, agent: I32, declared: U8, gpu: Gpu, state: Any, settings: Any,
     setting = settings[0]
     gap = int(setting["gap_s"] * 1e6)
     for i in range(len(ts)):
+        if i + AHEAD < len(agent):
+            touch(state, agent[i + AHEAD])
         busy = gpu.sm_active[i]
         if np.isnan(busy):
             busy = gpu.util_pct[i] / 100

@@ -37,6 +37,7 @@ from numpy.typing import NDArray
 
 from pipeline.events import codes
 from pipeline.events.columns import Flow
+from pipeline.kernels.ahead import AHEAD, touch
 from pipeline.kernels.compiled import kernel
 from pipeline.kernels.hashing import SEED, finish, mix
 
@@ -237,6 +238,8 @@ def step(
     cap = settings[0]["cap"]
     forget = np.int64(settings[0]["forget_s"] * 1e6)
     for i in range(ts.size):
+        if i + AHEAD < len(agent):
+            touch(state, agent[i + AHEAD])
         if flow.direction[i] == codes.INBOUND or place[i] == codes.LOCAL:
             continue
         hi, lo, port, proto = flow.dst_hi[i], flow.dst_lo[i], flow.dst_port[i], flow.proto[i]

@@ -42,6 +42,7 @@ from numpy.typing import NDArray
 
 from pipeline.events import codes
 from pipeline.events.columns import Flow
+from pipeline.kernels.ahead import AHEAD, touch
 from pipeline.kernels.compiled import kernel
 
 TITLE = "reverse tunnel in use or kept open"
@@ -235,6 +236,8 @@ def step(
     """Walk flow rows as `pipeline.detectors` lays down."""
     set_ = settings[0]
     for i in range(ts.size):
+        if i + AHEAD < len(agent):
+            touch(state, agent[i + AHEAD])
         if place[i] != codes.EXTERNAL or flow.direction[i] == codes.INBOUND or flow.proto[i] == codes.ICMP:
             continue
         if flow.outcome[i] > codes.ESTABLISHED or flow.dst_bytes[i] == 0.0:

@@ -44,6 +44,7 @@ from msgspec import Meta
 from pipeline.events import codes
 from pipeline.events.columns import F64, I32, I64, U8, Gpu
 from pipeline.events.strings import Strings
+from pipeline.kernels.ahead import AHEAD, touch
 from pipeline.kernels.compiled import kernel
 from pipeline.kernels.gpu_slots import between, on_line, slot_of
 
@@ -272,6 +273,8 @@ def step(ts: I64, agent: I32, declared: U8, gpu: Gpu, state: Any, settings: Any,
     setting = settings[0]
     gap = int(setting["gap_s"] * 1e6)
     for i in range(len(ts)):
+        if i + AHEAD < len(agent):
+            touch(state, agent[i + AHEAD])
         if declared[i] != codes.INFERENCE and declared[i] != codes.NONE:
             continue
         gpus = state[agent[i]]["gpus"]
