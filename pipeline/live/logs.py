@@ -11,6 +11,9 @@ CLIENTS: Final = ("aiokafka", "kafka", "faust", "mode", "asyncio", "pipeline.liv
 """The last two are faust's services that are subclassed here; what this room says itself goes to agentrisk.live."""
 
 
+log = logging.getLogger("agentrisk.live")
+
+
 class Line(logging.Formatter):
     """`2026-01-31T12:00:00.000Z WARNING agentrisk.live what happened`, whatever the message holds on one line."""
 

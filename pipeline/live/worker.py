@@ -8,7 +8,6 @@ goes on exactly where the state is.
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import signal
 import tempfile
@@ -29,6 +28,7 @@ from pipeline.kafka_settings import Settings
 from pipeline.live import messages, security, topics, transport
 from pipeline.live.checkpoint import Kept, Store
 from pipeline.live.health import Health
+from pipeline.live.logs import log
 from pipeline.live.order import LineUp
 from pipeline.live.partition import Output, Share
 from pipeline.scorer import Tuning, warm
@@ -42,8 +42,6 @@ COMPRESSION: Final = "zstd"
 
 DELIVERY_S: Final = 180
 """Seconds after which an output that no broker acknowledges stops the worker."""
-
-log = logging.getLogger("agentrisk.live")
 
 
 class App(faust.App):

@@ -128,19 +128,29 @@ class Live:
         thread.start()
         return thread
 
-    def serve(self, log: Path, *arguments: str) -> subprocess.Popen[bytes]:
-        """Start a worker; its log goes to a file."""
-        environment = {
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment of a command that has these settings."""
+        said = {
             f"AGENTRISK_LIVE__{key.upper()}": value if isinstance(value, str) else config.toml(value)
             for key, value in msgspec.to_builtins(self.settings).items()
         }
         path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+        return {**os.environ, **said, "PYTHONPATH": path}
+
+    def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end, in its own process: kafka-python leaves sockets of clients that could not begin."""
+        words = [sys.executable, "-m", "pipeline.cli", *arguments]
+        return subprocess.run(words, env=self.environment, capture_output=True, text=True, timeout=120, check=False)
+
+    def serve(self, log: Path, *arguments: str) -> subprocess.Popen[bytes]:
+        """Start a worker; its log goes to a file."""
         with log.open("ab") as file:
             worker = subprocess.Popen(
                 [sys.executable, "-m", "pipeline.cli", "serve", *arguments],
                 stdout=file,
                 stderr=file,
-                env={**os.environ, **environment, "PYTHONPATH": path},
+                env=self.environment,
                 start_new_session=True,
             )
         self.workers.append(worker)

@@ -10,9 +10,12 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+import jsonschema
+import orjson
 from aiokafka.partitioner import murmur2
 from kafka import TopicPartition
 
+from pipeline import contracts
 from pipeline.live import topics
 from tests.broker.cluster import Cluster, Docker, free_ports
 from tests.live.running import PARTITIONS, Broker, Expected, Live, live, put, same, until
@@ -106,6 +109,8 @@ def test_poison_in_every_topic_is_rejected_with_its_place_and_the_rest_is_scored
         }
         assert sum(sum(s.rejected.values()) for s in found.shares.values()) == len(found.rejected)
         assert sum(s.records.total() for s in found.shares.values()) == 4 * len(poison) - 2 + 1 + 3 * 22
+        for record in found.rejected:
+            jsonschema.validate(record, orjson.loads(contracts.text("rejected")))
         reasons = " ".join(r["reason"] for r in found.rejected)
         for words in (
             "got a tombstone",

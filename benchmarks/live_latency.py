@@ -1,0 +1,153 @@
+"""How long it takes from an event to the alert it causes, and from a kill -9 to the next score."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import orjson
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+
+from benchmarks import Row
+from benchmarks._kafka import PARTITIONS, broker, flows
+from pipeline.kafka_settings import Settings
+from pipeline.live import topics
+
+QUESTION = "How long from sending an event to its alert, under load, and from a kill -9 to the next score?"
+
+LOAD = 20_000
+"""Events a second of innocent traffic meanwhile."""
+MINER = (
+    "xmrig -o stratum+tcp://pool.example:3333 -u 44AFFq5kSiGBoZ4NMDwYtN18obc8AemS33DBLWs3H7otXft3XjrpDtQGv7SqSsaBYBb"
+)
+ROOT = Path(__file__).resolve().parent.parent
+SESSION_S = 6.0
+
+
+def measure(quick: bool) -> Iterator[Row]:
+    """One worker and a spare one."""
+    with broker() as bootstrap:
+        settings = Settings(bootstrap_servers=bootstrap, prefix="l.", group="l", session_timeout_s=SESSION_S)
+        topics.create(settings, PARTITIONS, 1)
+        first, spare = serve(settings), None
+        try:
+            yield from asyncio.run(latency(settings, 20 if quick else 200))
+            spare = serve(settings)
+            time.sleep(15)
+            yield asyncio.run(takeover(settings, first))
+        finally:
+            for worker in (first, spare):
+                if worker is not None:
+                    worker.kill()
+                    worker.wait()
+
+
+def serve(settings: Settings) -> subprocess.Popen[bytes]:
+    """A worker."""
+    said = {
+        name: str(getattr(settings, name)) for name in ("bootstrap_servers", "prefix", "group", "session_timeout_s")
+    }
+    environment = {f"AGENTRISK_LIVE__{name.upper()}": value for name, value in said.items()}
+    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    return subprocess.Popen(
+        [sys.executable, "-m", "pipeline.cli", "serve"],
+        env={**os.environ, **environment, "PYTHONPATH": path},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def suspicious(agent: str) -> bytes:
+    """A command that opens an alert by itself."""
+    return orjson.dumps({"agent": agent, "ts": time.time(), "command": MINER})
+
+
+async def listening(settings: Settings, kind: str) -> AIOKafkaConsumer:
+    """A consumer at the end of an output topic."""
+    consumer = AIOKafkaConsumer(bootstrap_servers=settings.bootstrap_servers, group_id=None, fetch_max_wait_ms=20)
+    await consumer.start()
+    tps = [TopicPartition(topics.name(settings, kind), p) for p in range(PARTITIONS)]
+    consumer.assign(tps)
+    await consumer.seek_to_end(*tps)
+    for tp in tps:
+        await consumer.position(tp)
+    return consumer
+
+
+async def latency(settings: Settings, many: int) -> list[Row]:
+    """Alerts of new agents while others work."""
+    producer = AIOKafkaProducer(bootstrap_servers=settings.bootstrap_servers, linger_ms=2)
+    await producer.start()
+    consumer = await listening(settings, "alert")
+    sent: dict[str, float] = {}
+    took: list[float] = []
+
+    async def load() -> None:
+        rows, begun, done = flows(400), time.perf_counter(), 0
+        while True:
+            due = int((time.perf_counter() - begun) * LOAD)
+            for i in range(done, due):
+                key, value = rows[i % 400]
+                await producer.send("l.flow", value, key=key)
+            done = max(done, due)
+            await asyncio.sleep(0.005)
+
+    async def listen() -> None:
+        async for record in consumer:
+            agent = orjson.loads(record.value)["agent"]
+            if agent in sent:
+                took.append(time.perf_counter() - sent.pop(agent))
+
+    listens = asyncio.ensure_future(listen())
+    agent = "lab/first"
+    while not took:
+        sent[agent] = time.perf_counter()
+        await producer.send("l.command", suspicious(agent), key=agent.encode())
+        await asyncio.sleep(0.5)
+    took.clear()
+    loads = asyncio.ensure_future(load())
+    for n in range(many):
+        await asyncio.sleep(0.05)
+        agent = f"lab/bad-{n}"
+        sent[agent] = time.perf_counter()
+        await producer.send("l.command", suspicious(agent), key=agent.encode())
+    await asyncio.sleep(5)
+    loads.cancel()
+    listens.cancel()
+    await producer.stop()
+    await consumer.stop()
+    note = f"{len(took)} of {many} alerts, {LOAD:,} other events/s"
+    return [
+        Row("event to alert, median", 1000 * float(np.median(took)), "ms", note),
+        Row("event to alert, 99 in 100", 1000 * float(np.quantile(took, 0.99)), "ms", note),
+    ]
+
+
+async def takeover(settings: Settings, victim: subprocess.Popen[bytes]) -> Row:
+    """Kill a worker; every partition has news all the time; until each has scored again."""
+    producer = AIOKafkaProducer(bootstrap_servers=settings.bootstrap_servers)
+    await producer.start()
+    consumer = await listening(settings, "score")
+    victim.kill()
+    began, left, n = time.perf_counter(), set(range(PARTITIONS)), 0
+    while left:
+        agent = f"lab/new-{n}"
+        n += 1
+        await producer.send("l.command", suspicious(agent), key=agent.encode())
+        for tp, records in (await consumer.getmany(timeout_ms=20)).items():
+            if records:
+                left.discard(tp.partition)
+        if time.perf_counter() - began < 1.0:
+            left = set(range(PARTITIONS))
+    seconds = time.perf_counter() - began
+    await producer.stop()
+    await consumer.stop()
+    return Row(
+        "kill -9 to a score on every partition", seconds, "s", f"a spare worker, session_timeout_s {SESSION_S:.0f}"
+    )
