@@ -85,5 +85,5 @@ def judge(script: Script) -> Finding | None:
     for language, source in script.code:
         reaching.judge_code(scene, language, source)
     if len(scene.cds) >= 3 and any(scratch(place) for place in scene.cds):
-        scene.notes.add("probe", 5.0, "T1083", "looks for any folder it can write to")
+        scene.notes.add("probe", 5.6, "T1083", "looks for any folder it can write to")
     return scene.notes.finding()

@@ -9,7 +9,7 @@ from typing import Any, Final
 from pipeline.detectors import Finding
 from pipeline.detectors._facts import Notes, shown
 from pipeline.detectors._scan import loops, scanners
-from pipeline.detectors._scan.floods import note_flood
+from pipeline.detectors._scan.floods import CARRIERS, note_flood
 from pipeline.detectors._scan.loops import note_try
 from pipeline.detectors._scan.python_loops import judge_python
 from pipeline.detectors._scan.table import TABLE
@@ -68,7 +68,7 @@ def judge(script: Script) -> Finding | None:
             if redirect.target.startswith(("/dev/tcp/", "/dev/udp/")):
                 host, _, port = redirect.target[9:].partition("/")
                 note_try(notes, call, "/dev/tcp", [host], [port])
-        if len(call.argv) > 1 or "." in call.name:
+        if call.name in CARRIERS or "." in call.name:
             note_flood(notes, call)
         reader = _READERS.get(call.name)
         if reader is not None:

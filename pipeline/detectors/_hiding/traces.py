@@ -104,6 +104,13 @@ _SYSTEM_LOG: Final = re.compile(
 )
 
 
+def _find(notes: Notes, script: Script, at: int, call: Call) -> None:
+    words = call.argv[1:]
+    everything = not any(w in ("-mtime", "-ctime", "-mmin", "-newer", "-size", "-name", "-iname") for w in words)
+    if words[:1] and words[0].rstrip("/") == "/var/log" and "-delete" in words and everything and not call.remote:
+        notes.add("logs", words="deletes the logs of /var/log")
+
+
 def _ln(notes: Notes, script: Script, at: int, call: Call) -> None:
     words = [w for w in call.argv[1:] if w[:1] != "-"]
     if len(words) >= 2 and words[0] == "/dev/null":
@@ -227,6 +234,7 @@ READERS: Final[dict[str, Reader]] = {
     "history": _history,
     **dict.fromkeys(("rm", "shred", "unlink", "wipe", "srm"), _rm),
     "ln": _ln,
+    "find": _find,
     "truncate": _truncate,
     "touch": _touch,
     **dict.fromkeys(("kill", "pkill", "killall", "skill", "kill-all"), _kill),

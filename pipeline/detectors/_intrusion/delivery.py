@@ -71,7 +71,7 @@ def _from_name(scene: Scene, call: Call, found: Fetch) -> None:
     words = f"fetches {plain(path)} from {plain(host)}"
     program, archive = _SCRIPT.search(path), _ARCHIVE.search(path)
     if dubious(host) and found.kept not in ("/dev/null", ""):
-        scene.notes.add("fetch_odd", 3.4 if program or archive or "." not in base(path) else 2.4, "T1105", words)
+        scene.notes.add("fetch_odd", 4.0 if program or archive or "." not in base(path) else 2.4, "T1105", words)
     elif not found.kept:
         return
     elif any(part.startswith(".") and len(part) > 1 for part in path.split("/")):
@@ -81,6 +81,8 @@ def _from_name(scene: Scene, call: Call, found: Fetch) -> None:
             scene.notes.add("fetch_named", 0.4 if program else None, "T1105", words)
         elif "." not in host and _PROGRAM.search(path):
             scene.notes.add("fetch_named", 0.8, "T1105", words)
+    elif built_for(base(path)) or path.endswith(("-arm", "_arm", ".arm")):
+        scene.notes.add("fetch_odd", 3.4, "T1105", words)
     elif program:
         scene.notes.add("fetch_odd", 2.4 if not scheme else None, "T1105", words)
     elif found.source.port not in (0, 80, 443, 8080) and base(path):
@@ -135,8 +137,8 @@ def _chmod(scene: Scene, at: int, call: Call) -> None:
         file = f"{scene.here}/{name.removeprefix('./')}" if scene.here and name[:1] not in ("/", "~") else name
         scene.executable.add(base(file))
         if built_for(base(file)):
-            deep = hidden(file) or mode[-3:] == "777"
-            scene.notes.add("executable", 4.4 if deep else 2.4, words=f"makes {plain(file)} executable")
+            nats = 5.2 if hidden(file) else 4.4 if mode[-3:] == "777" else 2.4
+            scene.notes.add("executable", nats, words=f"makes {plain(file)} executable")
         elif scratch(file) or hidden(file):
             scene.notes.add("executable", 3.0 if hidden(file) else 1.8, words=f"makes {plain(file)} executable")
         elif base(file) in scene.fetched:

@@ -80,7 +80,7 @@ def _reads(scene: Scene, at: int, call: Call) -> None:
         if word == "/proc/mounts" and call.name in ("grep", "egrep") and any("rw" in w for w in call.argv[1:3]):
             notes.add("probe", 3.4, "T1083", "looks for any place that can be written to")
         if word in _ARCHITECTURE or word == "/bin/*":
-            notes.add("probe", 3.8, "T1082", f"reads the bytes of {plain(word)} to learn the architecture")
+            notes.add("probe", 4.2, "T1082", f"reads the bytes of {plain(word)} to learn the architecture")
         if word.startswith("/proc/1/root/"):
             notes.add("escape", 5.0, "T1611", "reads the host's files through /proc/1/root")
 
@@ -103,7 +103,7 @@ def _counts_processors(call: Call) -> bool:
 def _dd(scene: Scene, at: int, call: Call) -> None:
     for word in call.argv[1:]:
         if word.startswith("if=") and (word[3:] in _ARCHITECTURE or base(word[3:]).startswith(".s")):
-            scene.notes.add("probe", 3.8, "T1082", "reads the first bytes of a program to learn the architecture")
+            scene.notes.add("probe", 4.2, "T1082", "reads the first bytes of a program to learn the architecture")
 
 
 def _uname(scene: Scene, at: int, call: Call) -> None:
@@ -164,8 +164,6 @@ def _find(scene: Scene, at: int, call: Call) -> None:
         scene.notes.add("secrets", 5.0 if reads else 3.6, "T1552.001", "hunts the disk for credentials")
     if text.count("-fstype") >= 4:
         scene.notes.add("probe", 3.8, "T1083", "searches the disk as inventory scanners do")
-    if "/var/log" in words[:2] and ("-delete" in words or re.search(r"-exec(?:dir)? (?:rm|shred|truncate)\b", text)):
-        scene.notes.add("wreck", 2.0, "T1070.002", "deletes logs")
 
 
 def _grep(scene: Scene, at: int, call: Call) -> None:

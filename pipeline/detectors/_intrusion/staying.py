@@ -145,8 +145,7 @@ def _sudo(scene: Scene, at: int, call: Call) -> None:
 
 
 def _passwd(scene: Scene, at: int, call: Call) -> None:
-    fed = call.pipe_in is not None or call.stdin is not None
-    scene.notes.add("account", 4.4 if fed else 4.0, "T1098", "changes a password")
+    scene.notes.add("account", 4.4, "T1098", "changes a password")
 
 
 def _chpasswd(scene: Scene, at: int, call: Call) -> None:
@@ -196,7 +195,8 @@ def _wipe(scene: Scene, at: int, call: Call) -> None:
         return
     for word in options.operands:
         if word.removesuffix("*") in ("/", "/usr", "/usr/", "/etc", "/etc/", "/bin", "/boot", "/lib", "/home"):
-            scene.notes.add("wreck", 5.2, "T1485", f"deletes {plain(word)} and all that lies in it")
+            nats = 6.4 if word in ("/", "/*") else 5.2
+            scene.notes.add("wreck", nats, "T1485", f"deletes {plain(word)} and all that lies in it")
 
 
 _RIVALS: Final = re.compile(

@@ -7,11 +7,11 @@ from typing import Final
 
 from pipeline.detectors._facts import Notes
 from pipeline.shell.calls import Call
-from pipeline.shell.fetches import fetch
+from pipeline.shell.fetches import FETCHERS, fetch
 from pipeline.shell.options import names
 from pipeline.shell.places import base, plain
 
-__all__ = ["note_flood"]
+__all__ = ["CARRIERS", "note_flood"]
 
 _FLOODER: Final = re.compile(
     r"(?i)(?:ddos(?:er|-?attack|-?ripper|tool)?|udp|udp-?flood(?:er)?|syn-?flood(?:er)?|tcp-?flood|http-?flood|slow-?loris|goldeneye|hulk"
@@ -19,6 +19,8 @@ _FLOODER: Final = re.compile(
     r"(?:[-_.]?v?\d[\d.]*)?\.(?:pl|py|php|sh|c|rb|js|go|jar)"
 )
 _RUNNERS: Final = names("perl python python2 python3 php ruby node sh bash java")
+CARRIERS: Final = _RUNNERS | FETCHERS
+"""Programs that run or fetch others."""
 
 
 def note_flood(notes: Notes, call: Call) -> None:
@@ -37,6 +39,6 @@ def note_flood(notes: Notes, call: Call) -> None:
         target = any(re.search(r"\d+\.\d+\.\d+\.\d+|\w\.\w|^\d+$", w) for w in call.argv[1:] if base(w) != name)
         notes.add("flood", 6.2 if target else 3.6, "T1498", f"floods a host by {plain(name)}")
         return
-    for found in fetch(call):
+    for found in fetch(call) if call.name in FETCHERS else ():
         if _FLOODER.fullmatch(base(found.source.path)):
             notes.add("install", 2.6, "T1588.002", f"fetches {plain(base(found.source.path))}, which floods hosts")
