@@ -88,7 +88,8 @@ _JSON_VALUE = re.compile(r"""\\?"(?:[^"\\]|\\[^"])*\\?"|\\?'[^']*'|[\w.+/=-]+"""
 _YAML_VALUE = re.compile(r""""[^"\s][^"]*"|'[^'\s][^']*'|[^\s'"&;|<>)\\,]+""")
 _QUERY_VALUE = re.compile(r"[^&\s'\"#]+")
 _HEADER_VALUE = re.compile(
-    r"((?:(?:bearer|basic|token|digest|negotiate|apikey|aws4-\S+)\s+)?)([^'\"\n]+(?=['\"])|[^\s'\"]+)", re.IGNORECASE
+    r"((?:(?:bearer|basic|token|digest|negotiate|apikey|aws4-\S+)\s+)?)([^'\"\n]{1,8192}+(?=['\"])|[^\s'\"]*[^\s'\";|&])",
+    re.IGNORECASE,
 )
 
 _ASSIGNED = re.compile(r"(?<![\w./-])([\w.-]+)(\s?\+?=)(?!=)")
@@ -192,7 +193,12 @@ def _after_heads(
     for match in head.finditer(text):
         if match.start() < done or not _MAYBE.search(match.group(1)):
             continue
-        found = value.match(text, match.end())
+        # Whether it is a secret shows at its beginning; the whole of each would take the square of the length.
+        begin = match.end()
+        near = len(text) if text[begin : begin + 1] in ("'", '"', "\\") else begin + _NEAR
+        found = value.match(text, begin, near)
+        if found and change(match.group(1), match.group(2), found) is not None:
+            found = value.match(text, begin)
         new = change(match.group(1), match.group(2), found) if found else None
         if found and new is not None:
             out += (text[done : match.end()], new)
@@ -201,6 +207,7 @@ def _after_heads(
 
 
 _LONGEST = 65_536
+_NEAR = 1024
 _MAYBE = re.compile(r"pass|pw|secret|token|key|credential|auth|session|sig|code|jwt|sid|cookie", re.IGNORECASE)
 
 
@@ -282,7 +289,8 @@ def _places(text: str, depth: int) -> str:
         changes = _changes([word for word, _ in found])
         edits += [(found[at][1], new) for at, new in changes.items() if new != found[at][0]]
         if _reads_secret([word for word, _ in found]):
-            edits += _fed(commands[: index + 1], keep_user=any("chpasswd" in word for word, _ in found))
+            chpasswd = any("chpasswd" in word for word, _ in found)
+            edits += _fed(commands[max(0, index - 7) : index + 1], keep_user=chpasswd)
     done = {span for span, _ in edits}
     if depth < _DEEPEST:
         for found in commands:
@@ -291,9 +299,13 @@ def _places(text: str, depth: int) -> str:
                     inner = _places(word[1:-1], depth + 1)
                     if inner != word[1:-1]:
                         edits.append((span, word[0] + inner + word[-1]))
-    for (start, end), new in sorted(set(edits), reverse=True):
-        text = text[:start] + new + text[end:]
-    return text
+    out: list[str] = []
+    at = 0
+    for (start, end), new in sorted(set(edits)):
+        if start >= at:
+            out += (text[at:start], new)
+            at = end
+    return "".join([*out, text[at:]])
 
 
 def _tool(words: list[str]) -> tuple[str, int]:
@@ -312,21 +324,24 @@ def _tool(words: list[str]) -> tuple[str, int]:
 
 
 def _changes(words: list[str]) -> dict[int, str]:
-    tool, start = _tool(words)
     changes: dict[int, str] = {}
-    if tool in _RULES:
-        changes = {at + start: new for at, new in _RULES[tool](words[start:]).items()}
-    if tool == "sshpass":
-        rest = next(
+    begin = 0
+    for _ in range(_DEEPEST):
+        tool, start = _tool(words[begin:])
+        start += begin
+        if tool in _RULES:
+            changes |= {at + start: new for at, new in _RULES[tool](words[start:]).items()}
+        inner = next(
             (
                 at
-                for at, word in enumerate(words[start:], start)
-                if at and not word.startswith("-") and words[at - 1] not in ("-p", "-P", "-f", "-d")
+                for at in range(start + 1, len(words))
+                if not words[at].startswith("-") and words[at - 1] not in ("-p", "-P", "-f", "-d")
             ),
             None,
         )
-        if rest is not None:
-            changes |= {at + rest: new for at, new in _changes(words[rest:]).items()}
+        if tool != "sshpass" or inner is None:
+            break
+        begin = inner
     return changes
 
 
@@ -348,6 +363,11 @@ def _after(*flags: str, glued: str = "") -> _Rule:
         return found
 
     return rule
+
+
+def _pool(words: list[str]) -> dict[int, str]:
+    """A miner's password at its pool; x stands for none."""
+    return {at: new for at, new in _after("-p", "--pass")(words).items() if words[at].strip("'\"") not in ("x", "X")}
 
 
 def _user(*flags: str, mark: str = ":") -> _Rule:
@@ -519,6 +539,7 @@ _RULES: dict[str, _Rule] = {
     "wget": lambda words: {},
     "nmcli": _after("password", "wifi-sec.psk", "802-11-wireless-security.psk"),
     "snmpwalk": _after("-A", "-X"),
+    **dict.fromkeys(("xmrig", "xmr-stak", "minerd", "cpuminer", "ccminer", "cgminer", "bfgminer"), _pool),
 }
 
 _FEEDERS = frozenset(["echo", "printf"])
@@ -546,9 +567,9 @@ def _reads_secret(words: list[str]) -> bool:
 
 
 def _fed(commands: list[list[tuple[str, _Span]]], *, keep_user: bool) -> list[tuple[_Span, str]]:
-    """The words of echo, printf and here-strings that stand before such a command, or in it."""
+    """The words of echo, printf and here-strings that stand before the last of `commands`, or in it."""
     edits: list[tuple[_Span, str]] = []
-    for found in commands[-8:]:
+    for found in commands:
         names = [word.strip("'\"").rpartition("/")[2] for word, _ in found]
         start = next((at for at, name in enumerate(names[:3]) if name in _FEEDERS), None)
         if start is not None:

@@ -279,3 +279,20 @@ def test_costly_texts_end_and_are_cut() -> None:
         "-p" * 40_000,
     ):
         assert len(redact(text)) < 400_000
+
+
+@pytest.mark.parametrize(
+    "piece",
+    ["token: ", "token: -p ", "http://a:keya=", "echo a | sudo -S ", "sshpass ", "sshpass -p x ", "Authorization: b "],
+)
+def test_a_command_made_to_be_hard_to_read_is_read(piece: str) -> None:
+    assert redact(piece * (60_000 // len(piece)) + " x; mysql -phunter2").endswith("; mysql -p[redacted]")
+
+
+def test_what_sshpass_runs_is_read_too_and_a_long_header_whole() -> None:
+    said = "sshpass -p a sshpass -p b mysql -phunter2 -h db; xmrig -o pool:1 -p hunter2"
+    assert redact(said) == (
+        "sshpass -p [redacted] sshpass -p [redacted] mysql -p[redacted] -h db; xmrig -o pool:1 -p [redacted]"
+    )
+    assert redact(f"curl -H 'Authorization: Bearer {'a1' * 3000} b'") == "curl -H 'Authorization: Bearer [redacted]'"
+    assert redact(f"TOKEN={'a1' * 3000} ls") == "TOKEN=[redacted] ls"
