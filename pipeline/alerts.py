@@ -20,7 +20,7 @@ from msgspec import Meta
 
 from pipeline.risk import LEVELS
 
-STATE = np.dtype([("level", "i8"), ("incident", "i8"), ("update", "i8"), ("opened_ts", "i8")])
+STATE = np.dtype([("opened_ts", "i8"), ("incident", "i4"), ("update", "i4"), ("level", "i4")])
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
