@@ -45,6 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return PIPE_CLOSED
     except KeyboardInterrupt:
+        print("agentrisk: interrupted", file=sys.stderr)
         return INTERRUPTED
     except AgentRiskError as error:
         print(f"agentrisk: {readable(str(error))}", file=sys.stderr)
@@ -284,6 +285,9 @@ def run_explain(options: argparse.Namespace) -> int:
     from pipeline import story
 
     told = story.read(options.folder, options.agent)
+    if not (options.folder / "summary.json").exists():
+        said = readable(f"{options.folder}: the run that wrote this has not ended; this is what it wrote so far")
+        print(f"agentrisk: {said}", file=sys.stderr)
     if options.json:
         print(as_json(story.as_json(told)), end="")
     else:

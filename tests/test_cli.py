@@ -230,3 +230,12 @@ def test_a_pipe_that_closes_early_is_told_by_its_own_status() -> None:
 def test_a_message_does_nothing_to_a_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", str(tmp_path / "\x1b[2J\u202e.ndjson")]) == 2
     assert "\\e[2J\\u202e.ndjson" in capsys.readouterr().err
+
+
+def test_explain_says_that_a_run_has_not_ended(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "agents.ndjson").touch()
+    (tmp_path / "scores.ndjson").write_text('{"agent":"lab/a","ts":1.0,"score":5.0}\n')
+    assert main(["explain", str(tmp_path), "lab/a"]) == 0
+    printed = capsys.readouterr()
+    assert printed.out.startswith("agent      lab/a\n")
+    assert "the run that wrote this has not ended" in printed.err
