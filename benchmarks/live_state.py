@@ -37,7 +37,7 @@ async def one(settings: Settings, agents: int) -> list[Row]:
         return Share(partition, 1, tuning, names)
 
     def line_up(partition: int) -> LineUp:
-        return LineUp(0.0, lambda kind: False)
+        return LineUp(0.0, lambda kind, since: False)
 
     store = Store(settings, names[topics.STATE], fresh, line_up, logs.log)
     await store.assign([0], 1, ())

@@ -88,7 +88,7 @@ class Past:
         strict = config.live.partitioner == "murmur2"
         self.shares = [Share(p, partitions, config, self.names, strict) for p in range(partitions)]
         self.lines = [
-            LineUp(0.0, lambda kind, p=p: TopicPartition(self.names[kind], p) in self.left)  # type: ignore[misc]
+            LineUp(0.0, lambda kind, since, p=p: TopicPartition(self.names[kind], p) in self.left)  # type: ignore[misc]
             for p in range(partitions)
         ]
         self.span: list[float | None] = [None, None]

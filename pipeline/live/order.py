@@ -80,12 +80,12 @@ class LineUp:
     """The chunks of one partition.
 
     wait_s   seconds that the newest events wait
-    behind   whether more of a kind is to be had than was fetched
+    behind   whether more of a kind is to be had than was fetched, of what was there at a moment (s, monotonic)
     next     the offset that the next chunk of each kind must begin with
     """
 
     wait_s: float
-    behind: Callable[[str], bool]
+    behind: Callable[[str, float], bool]
     gaps: str = "stop"
     held: dict[str, deque[Held]] = field(default_factory=lambda: {kind: deque() for kind in INPUTS})
     next: dict[str, int] = field(default_factory=dict)
@@ -140,11 +140,12 @@ class LineUp:
         return self._events(heads, barrier)
 
     def _waits(self, there: list[Held], now: float) -> bool:
-        oldest = now - min(held.arrived for held in there)
+        arrived = min(held.arrived for held in there)
+        oldest = now - arrived
         missing = [kind for kind in INPUTS if not self.held[kind]]
-        if oldest < PATIENCE_S and any(map(self.behind, missing)):
+        if oldest < PATIENCE_S and any(self.behind(kind, arrived) for kind in missing):
             return True
-        at_the_end = not any(self.behind(held.chunk.kind) for held in there)
+        at_the_end = not any(self.behind(held.chunk.kind, now) for held in there)
         return oldest < self.wait_s and at_the_end and any(kind in EVENTS for kind in missing)
 
     def _events(self, heads: list[Held], barrier: int | None) -> list[Piece]:

@@ -12,6 +12,7 @@ worker would idle
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, cast
 
@@ -42,11 +43,13 @@ class Consumer(driver.Consumer):
         """Offsets up to which everything has been handed on."""
         self.handed: dict[TP, int] = {}
         """The next offset after what was handed on last."""
+        self.caught_up: dict[TP, tuple[float, int]] = {}
+        """When all there was had been fetched last (s, monotonic), and what had been handed on by then."""
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
         """Seek to the offsets in the state; from here on events count."""
         offsets = dict(await super().seek_to_committed())
-        self.reached, self.handed = {}, {}
+        self.reached, self.handed, self.caught_up = {}, {}, {}
         for tp, offset in self.app.wanted_offsets(self.assignment()).items():
             self._thread.seek(tp, offset)
             offsets[tp] = offset
@@ -114,13 +117,18 @@ class Consumer(driver.Consumer):
         self._read_offset[tp] = last
         self.handed[tp] = last + 1
 
-    def behind(self, tp: TP, next_offset: int) -> bool:
-        """Whether more of a partition is to be had than was taken in before `next_offset`; True where that is not
-        known yet."""
+    def behind(self, tp: TP, next_offset: int, since: float) -> bool:
+        """Whether more than what lies before `next_offset` is to be had of a partition, of what was there at `since`.
+
+        True where that is not known yet.
+        """
         state = self._state(tp)
         if state is None or state.highwater is None:
             return True
-        return self.reached.get(tp, -1) < state.highwater or next_offset < self.handed.get(tp, 0)
+        if self.reached.get(tp, -1) >= state.highwater and next_offset >= self.handed.get(tp, 0):
+            return False
+        when, handed = self.caught_up.get(tp, (-1.0, 0))
+        return when < since or next_offset < handed
 
     def _state(self, tp: TP) -> Any:
         """What the client knows of a partition; None between two assignments."""
@@ -136,6 +144,8 @@ class Consumer(driver.Consumer):
             state = self._state(tp)
             if state is not None and state.has_valid_position:
                 self.reached[tp] = state.position
+                if state.highwater is not None and state.position >= state.highwater:
+                    self.caught_up[tp] = time.monotonic(), self.handed.get(tp, 0)
 
     def away(self) -> bool:
         """Whether the group's coordinator cannot be reached."""

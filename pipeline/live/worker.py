@@ -90,8 +90,8 @@ class Worker:
     def line_up(self, partition: int) -> LineUp:
         """What is held of a partition: nothing yet."""
 
-        def behind(kind: str) -> bool:
-            return bool(self.app.consumer.behind(TP(self.names[kind], partition), made.next.get(kind, 0)))
+        def behind(kind: str, since: float) -> bool:
+            return bool(self.app.consumer.behind(TP(self.names[kind], partition), made.next.get(kind, 0), since))
 
         made = LineUp(self.settings.order_wait_s, behind, self.settings.gaps)
         return made
@@ -251,9 +251,8 @@ class Worker:
                 )
             )
             return
-        except (
-            asyncio.CancelledError
-        ) as error:  # faust would end its recovery over one that a client left behind, and idle for ever
+        except asyncio.CancelledError as error:
+            # faust would end its recovery over one that a client left behind, and idle for ever
             task = asyncio.current_task()
             if task is not None and task.cancelling():
                 raise

@@ -65,7 +65,7 @@ def test_any_cut_into_chunks_gives_the_order_of_the_obvious_merge(
     streams: dict[str, list[int]], cuts: list[tuple[str, int]]
 ) -> None:
     left = {kind: [record(kind, i, ts) for i, ts in enumerate(times)] for kind, times in streams.items()}
-    line_up = LineUp(0.0, lambda kind: bool(left.get(kind)))
+    line_up = LineUp(0.0, lambda kind, since: bool(left.get(kind)))
     steps = []
     for kind, many in [*cuts, *((kind, 99) for kind in EVENTS)]:
         chunk, left[kind] = left[kind][:many], left[kind][many:]
@@ -80,21 +80,29 @@ def test_any_cut_into_chunks_gives_the_order_of_the_obvious_merge(
 
 
 def test_a_record_is_applied_whole() -> None:
-    line_up = LineUp(0.0, lambda kind: False)
+    line_up = LineUp(0.0, lambda kind, since: False)
     line_up.add(read("flow", [record("flow", 0, 1, 9), record("flow", 1, 10)], KEYS), 0.0)
     line_up.add(read("gpu", [record("gpu", 0, 5)], KEYS), 0.0)
     assert applied(line_up.take(0.0)) == [("gpu", 1), ("flow", 2)]
 
 
 def test_a_topic_of_which_more_is_to_be_had_is_waited_for_but_not_for_ever() -> None:
-    line_up = LineUp(0.0, lambda kind: kind == "gpu")
+    line_up = LineUp(0.0, lambda kind, since: kind == "gpu")
     line_up.add(read("flow", [record("flow", 0, 1)], KEYS), 0.0)
     assert line_up.take(PATIENCE_S - 0.1) == []
     assert applied(line_up.take(PATIENCE_S)) == [("flow", 1)]
 
 
+def test_what_came_to_a_topic_after_an_event_is_not_waited_for() -> None:
+    line_up = LineUp(0.0, lambda kind, since: kind == "gpu" and since > 3.0)
+    line_up.add(read("flow", [record("flow", 0, 1)], KEYS), 2.0)
+    assert applied(line_up.take(2.1)) == [("flow", 1)]
+    line_up.add(read("flow", [record("flow", 1, 2)], KEYS), 4.0)
+    assert line_up.take(4.1) == []
+
+
 def test_at_the_end_of_all_topics_an_event_waits_for_its_contemporaries() -> None:
-    line_up = LineUp(0.5, lambda kind: False)
+    line_up = LineUp(0.5, lambda kind, since: False)
     line_up.add(read("flow", [record("flow", 0, 5)], KEYS), 0.0)
     assert line_up.take(0.4) == []
     line_up.add(read("command", [record("command", 0, 4)], KEYS), 0.4)
@@ -102,14 +110,14 @@ def test_at_the_end_of_all_topics_an_event_waits_for_its_contemporaries() -> Non
 
 
 def test_a_registry_entry_holds_for_what_came_after_it() -> None:
-    line_up = LineUp(0.0, lambda kind: False)
+    line_up = LineUp(0.0, lambda kind, since: False)
     line_up.add(read("flow", [record("flow", i, i + 1, came=10 * i) for i in range(4)], KEYS), 0.0)
     line_up.add(read("registry", [Record(b"a", b'{"agent":"a"}', 7, 20), Record(b"a", None, 8, 99)], KEYS), 0.0)
     assert applied(line_up.take(0.0)) == [("flow", 2), ("registry", 8), ("flow", 4), ("registry", 9)]
 
 
 def test_enough_is_enough() -> None:
-    line_up = LineUp(0.0, lambda kind: True)
+    line_up = LineUp(0.0, lambda kind, since: True)
     for i in range(MOST_CHUNKS):
         assert not line_up.full("flow")
         line_up.add(read("flow", [record("flow", i, 1)], KEYS), 0.0)
@@ -118,9 +126,9 @@ def test_enough_is_enough() -> None:
 
 
 def test_missing_records_are_named() -> None:
-    line_up = LineUp(0.0, lambda kind: False)
+    line_up = LineUp(0.0, lambda kind, since: False)
     line_up.expect("flow", 5, 5, "x")
     line_up.expect("registry", 5, 7, "x")
     with pytest.raises(GapError, match="expected offset 5 of flow partition 0, got 7: 2 records are missing"):
         line_up.expect("flow", 5, 7, "flow partition 0")
-    LineUp(0.0, lambda kind: False, "accept").expect("flow", 5, 7, "x")
+    LineUp(0.0, lambda kind, since: False, "accept").expect("flow", 5, 7, "x")

@@ -23,7 +23,7 @@ def share(partitions: int = 1) -> Share:
 def filled() -> Share:
     """A share that has scored something."""
     made = share()
-    line_up = LineUp(0.0, lambda kind: False)
+    line_up = LineUp(0.0, lambda kind, since: False)
     for kind in ("flow", "gpu", "command"):
         rows = [row for row in events() if row["kind"] == kind]
         line_up.add(
