@@ -7,6 +7,7 @@ configuration or input, 130 interrupted.
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -387,13 +388,16 @@ def run_lag(options: argparse.Namespace) -> int:
 def open_standard_streams() -> None:
     """Where a standard stream came closed, take its number, so that no file of ours gets it; output goes nowhere then.
 
-    `sys.stdin` stays None: to read it is an error (pipeline.inputs).
+    What a stream's encoding lacks is written as an escape. `sys.stdin` stays None: to read it is an error (pipeline.inputs).
     """
     for number, stream in enumerate((sys.stdin, sys.stdout, sys.stderr)):
         if stream is None and os.open(os.devnull, os.O_RDWR) != number:
             raise UsageError(f"expected standard streams that are open or closed, got number {number} taken")
     sys.stdout = sys.stdout or os.fdopen(1, "w", encoding="utf-8", closefd=False)
     sys.stderr = sys.stderr or os.fdopen(2, "w", encoding="utf-8", closefd=False)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def readable(message: str) -> str:

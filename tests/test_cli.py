@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -239,3 +240,11 @@ def test_explain_says_that_a_run_has_not_ended(tmp_path: Path, capsys: pytest.Ca
     printed = capsys.readouterr()
     assert printed.out.startswith("agent      lab/a\n")
     assert "the run that wrote this has not ended" in printed.err
+
+
+def test_a_terminal_without_the_letters_gets_escapes(tmp_path: Path) -> None:
+    path = tmp_path / "\u2603.ndjson"
+    path.write_text("not json \u2603\n")
+    command = [sys.executable, "-m", "pipeline.cli", "check", str(path), "--quiet"]
+    done = subprocess.run(command, capture_output=True, check=True, env={**os.environ, "PYTHONIOENCODING": "ascii"})
+    assert b"\\u2603.ndjson" in done.stdout
