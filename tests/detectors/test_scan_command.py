@@ -9,6 +9,8 @@ from pipeline.shell.script import read
 from tests.detectors.verdicts import SCORE_50, SCORE_70, said, session
 
 SCANS = [
+    "perl udp.pl 203.0.113.9 80 60",
+    "python3 slowloris.py target.example",
     "nmap -sS -n -Pn --max-rate 25 --max-retries 1 -p 22,443 10.20.2.0/24",
     "nmap -sT -Pn -n -T4 -p 22,80,443,6379 10.20.1.0/24 -oG /tmp/o",
     "sudo nmap -sn 192.168.1.1-254",
@@ -43,6 +45,8 @@ SCANS = [
 ]  # fmt: skip
 
 SUSPECT = [
+    "python hulk.py",
+    "wget https://files.example/DDoS.pl",
     "nmap 10.0.0.5",
     "nmap -sV -p- target.example",
     "gobuster dir -u http://target.example -w words.txt",

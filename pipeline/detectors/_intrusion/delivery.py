@@ -84,7 +84,7 @@ def _from_name(scene: Scene, call: Call, found: Fetch) -> None:
     elif built_for(base(path)) or path.endswith(("-arm", "_arm", ".arm")):
         scene.notes.add("fetch_odd", 3.4, "T1105", words)
     elif program:
-        scene.notes.add("fetch_odd", 2.4 if not scheme else None, "T1105", words)
+        scene.notes.add("fetch_odd", 2.4 if not scheme else 2.0, "T1105", words)
     elif found.source.port not in (0, 80, 443, 8080) and base(path):
         scene.notes.add("fetch_odd", 2.4, "T1105", f"{words}, port {found.source.port}")
     elif _PROGRAM.search(path):
@@ -176,6 +176,8 @@ def _runs(scene: Scene, call: Call, path: str) -> None:
         nats = 0.8
         if misnamed(call.name, path):
             nats = 3.4 if path.endswith((".txt", ".jpg", ".png", ".gif", ".pdf", ".ico", ".css", ".html")) else 1.8
+            if call.name.startswith("py") and "." not in path:
+                nats = 0.8
         notes.add("run", nats if call.name not in SHELLS else 0.6, words=f"runs {plain(path)} by {plain(call.name)}")
 
 
@@ -208,7 +210,7 @@ def _shell(scene: Scene, at: int, call: Call) -> None:
         return
     if "-c" in call.argv[1:] or "-e" in call.argv[1:] or "-m" in call.argv[1:]:
         return
-    if operands:
+    if operands and operands[0] != "-":
         path = operands[0]
         odd = call.name == "perl" or misnamed(call.name, base(path))
         ordinary = call.name not in SHELLS and not odd and base(path) not in scene.fetched

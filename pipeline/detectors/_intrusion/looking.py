@@ -120,7 +120,8 @@ def _free(scene: Scene, at: int, call: Call) -> None:
 
 def _ps(scene: Scene, at: int, call: Call) -> None:
     if not call.remote:
-        scene.notes.add("processes", 1.6 if call.argv[1:2] in (("x",), ("-x",)) or len(call.argv) == 1 else 0.3)
+        form = call.argv[1:2]
+        scene.notes.add("processes", 1.6 if form in (("x",), ("-x",)) else 0.3 if form else 0.8)
 
 
 def _nproc(scene: Scene, at: int, call: Call) -> None:
@@ -206,7 +207,9 @@ _ASKED: Final = tuple(
 
 
 def _enable(scene: Scene, at: int, call: Call) -> None:
-    if len(call.argv) == 1 and len(scene.script.calls) <= 2:
+    if "/" in call.argv[0]:
+        appliance(scene, call)
+    elif len(call.argv) == 1 and len(scene.script.calls) <= 2:
         scene.notes.add(
             "appliance" if call.name == "enable" else "probe", 3.4, "T1059.008", "types a device's command for a shell"
         )
@@ -215,7 +218,7 @@ def _enable(scene: Scene, at: int, call: Call) -> None:
 def _busybox(scene: Scene, at: int, call: Call) -> None:
     words = call.argv[1:]
     if not words:
-        scene.notes.add("probe", 3.6, words="tests for busybox")
+        scene.notes.add("shell_test", 3.6, words="tests for busybox")
         return
     if re.fullmatch(r"[A-Z][A-Z0-9]{3,12}", words[0]):
         scene.notes.add("probe", 5.6, "T1497.001", "asks busybox for an applet that does not exist, as bot loaders do")

@@ -49,7 +49,7 @@ TABLE = Table(
         Fact("secrets", 2.8, "reads credentials", "T1552.001", 1.2),
         Fact("escape", 3.0, "reaches for the host outside its container", "T1611", 2.4),
         Fact("shell_out", 7.2, "gives a shell to another machine", "T1059.004"),
-        Fact("spelled", 3.4, "tests the shell with text spelled in numbers", "T1497.001", 2.6),
+        Fact("shell_test", 3.4, "tests what shell it got", "T1497.001", 2.6),
         Fact("wreck", 4.4, "stops or deletes what is there", "T1489", 0.8),
         Fact("probe", 2.4, "tests what kind of system it is in", "T1497.001", 1.0),
     ],

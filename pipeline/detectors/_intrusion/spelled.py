@@ -34,7 +34,7 @@ def _echo(scene: Scene, at: int, call: Call) -> None:
         elif len(codes) >= _LONG:
             scene.notes.add("plant", 5.0, "T1027", "types a list in, letter by letter")
         elif readable == len(codes):
-            scene.notes.add("spelled")
+            scene.notes.add("shell_test", words="tests the shell with text spelled in numbers")
 
 
 READERS: Final[dict[str, Reader]] = {"echo": _echo}

@@ -90,7 +90,7 @@ def judge_write(scene: Scene, write: Write) -> None:
         notes.add("plant", nats, "T1105", f"puts what is typed in into {plain(path)}")
         scene.fetched[base(path)] = Fetch("typed", NOWHERE, path)
     elif call.name in ("echo", "printf") and hidden(path) and (scratch(path) or path.count("/") < 3) and path[0] == "/":
-        notes.add("spelled", 3.0, "T1083", f"leaves a mark in the hidden file {plain(path)}")
+        notes.add("shell_test", 3.0, "T1083", f"leaves a mark in the hidden file {plain(path)}")
     elif call.name in ("cp", "mv", "install") and path.startswith(
         ("/usr/bin/", "/bin/", "/usr/sbin/", "/sbin/", "/lib/", "/usr/lib/")
     ):
@@ -145,7 +145,9 @@ def _sudo(scene: Scene, at: int, call: Call) -> None:
 
 
 def _passwd(scene: Scene, at: int, call: Call) -> None:
-    scene.notes.add("account", 4.4, "T1098", "changes a password")
+    fed = call.pipe_in is not None or call.stdin is not None
+    own = call.argv[1:] in ((), ("root",))
+    scene.notes.add("account", 4.4 if fed or own else 2.6, "T1098", "changes a password")
 
 
 def _chpasswd(scene: Scene, at: int, call: Call) -> None:
