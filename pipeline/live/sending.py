@@ -36,6 +36,9 @@ from pipeline.unpacking import PACKINGS
 WAITING: Final = 20_000
 """Events on their way at once."""
 
+DELIVERY_MS: Final = 180_000
+"""Milliseconds that a broker may be away before sending gives up."""
+
 ROWS: Final = 8192
 """Events between two looks at the clock, where they are sent as fast as they go."""
 
@@ -89,6 +92,7 @@ def make_producer(settings: Settings) -> AIOKafkaProducer:
         max_batch_size=1 << 18,
         compression_type="zstd",
         max_request_size=16_000_000,
+        request_timeout_ms=DELIVERY_MS,
     )
 
 
