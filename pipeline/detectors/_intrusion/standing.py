@@ -17,7 +17,7 @@ _DUBIOUS: Final = re.compile(
     r"pastebin\.com|paste\.ee|hastebin\.com|ghostbin\.\w+|ix\.io|transfer\.sh|uguu\.se|catbox\.moe|temp\.sh|0x0\.st|termbin\.com|rentry\.co"
     r"|file\.io|gofile\.io|anonfiles?\.com|bashupload\.com|oshi\.at|cdn\.discordapp\.com|media\.discordapp\.net|iplogger\.\w+|grabify\.link"
     r"|altervista\.org|000webhostapp\.com|awardspace\.\w+|byethost\d*\.com|freehostia\.com|hostinger\.\w+|x10\.mx|atspace\.\w+|angelfire\.com"
-    r"|ucoz\.\w+|at\.ua|do\.am|3x\.ro|hi2\.ro|my3gb\.com|16mb\.com|pe\.hu|esy\.es|hol\.es|clan\.su|narod\.ru|by\.ru|tripod\.com"
+    r"|ucoz\.(?:\w+|co\.uk)|at\.ua|do\.am|3x\.ro|hi2\.ro|my3gb\.com|16mb\.com|pe\.hu|esy\.es|hol\.es|clan\.su|narod\.ru|by\.ru|tripod\.com"
     r"|duckdns\.org|no-ip\.\w+|hopto\.org|zapto\.org|sytes\.net|ddns\.net|dyndns\.\w+|serveo\.net|ngrok(?:-free)?\.(?:io|app)|trycloudflare\.com"
     r"|onion|tor2web\.\w+|onion\.\w+|tk|ml|ga|cf|gq|top|su|pw|buzz|cyou|icu|monster|rest|cc"
     r")$"
