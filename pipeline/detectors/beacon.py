@@ -182,10 +182,12 @@ def step(ts: I64, agent: I32, place: U8, flow: Flow, state: Any, settings: Any, 
             watch["size"][k] = size + w * (sent - size)
         if calls < s["fewest"]:
             continue
-        score = regular(watch["gap"][k], min(calls, RING), why[i])
         mean, off = np.float64(watch["size"][k]), np.float64(watch["off"][k])
         alike = max(0.0, 1.0 - off / mean) if mean > 0.0 else 1.0
-        score = (2.0 * score + alike + min(1.0, (calls + 1) / ENOUGH)) / 4.0
+        filled = min(1.0, (calls + 1) / ENOUGH)
+        if (2.0 + alike + filled) / 4.0 <= s["score"][0]:
+            continue
+        score = (2.0 * regular(watch["gap"][k], min(calls, RING), why[i]) + alike + filled) / 4.0
         why[i]["calls"] = calls + 1
         why[i]["score"] = score
         part = (score - s["score"][0]) / (s["score"][1] - s["score"][0])
