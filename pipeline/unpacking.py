@@ -56,6 +56,8 @@ class Gzip:
         self.taken = 0
         self.packed = b""
         self.member: zlib._Decompress | None = None
+        self.doubt: int | None = None
+        """Where it first failed, of what has been unpacked to nothing since."""
 
     def fill(self, room: memoryview) -> int:
         while True:
@@ -71,18 +73,38 @@ class Gzip:
                 self.member = zlib.decompressobj(GZIP)
             elif not self.packed:
                 raise RejectedError(f"expected the end of a gzip member, got the end of the file at byte {self.taken}")
-            try:
-                out = self.member.decompress(self.packed, len(room))
-            except zlib.error as error:
-                at = self.taken - len(self.packed)
-                raise RejectedError(f"expected gzip data, got something else from byte {at} on ({error})") from None
-            self.packed = self.member.unconsumed_tail
-            if self.member.eof:
-                self.packed = self.member.unused_data
-                self.member = None
+            out = self._unpack(len(room))
             if out:
                 room[: len(out)] = out
                 return len(out)
+
+
+    def _unpack(self, most: int) -> bytes:
+        """The next bytes of the member. zlib drops what it unpacked before a fault, so there it is fed ever less."""
+        assert self.member is not None
+        fed = len(self.packed)
+        while True:
+            before = self.member.copy()
+            try:
+                out = self.member.decompress(self.packed[:fed], most)
+                break
+            except zlib.error as error:
+                if self.doubt is None:
+                    self.doubt = self.taken - len(self.packed)
+                if fed == 1:
+                    reason = f"expected gzip data, got something else from byte {self.doubt} on ({error})"
+                    raise RejectedError(reason) from None
+                fed //= 2
+                self.member = before
+        if out:
+            self.doubt = None
+        rest = self.packed[fed:]
+        if self.member.eof:
+            self.packed = self.member.unused_data + rest
+            self.member = None
+        else:
+            self.packed = self.member.unconsumed_tail + rest
+        return out
 
 
 class Zstd:

@@ -319,3 +319,16 @@ def test_a_folder_is_read_past_what_holds_no_events(tmp_path: Path) -> None:
 def test_standard_input_can_be_named_once() -> None:
     with pytest.raises(InputError, match="expected events on the standard input, got it named twice"):
         find(["-", "-"])
+
+
+def test_what_stands_before_a_fault_in_a_gzip_file_is_read(tmp_path: Path) -> None:
+    said = [{"agent": "lab/a", "ts": n, "command": f"echo {n * 7919 % 1009}"} for n in range(2000)]
+    packed = bytearray(gzip.compress(lines(*said)))
+    packed[len(packed) // 2] ^= 0xFF
+    packed[len(packed) // 2 + 1] ^= 0xFF
+    (tmp_path / "a.jsonl.gz").write_bytes(packed)
+    (source,) = find([str(tmp_path)]).sources
+    assert times(source)[:800] == list(range(800))
+    reason = reasons(source)[-1][1]
+    assert "expected gzip data, got something else from byte" in reason
+    assert " byte 0 " not in reason
