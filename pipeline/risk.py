@@ -210,7 +210,8 @@ def agreement(own: Any, live: NDArray[np.float64], panel: Panel, settings: Any) 
                     close = 2.0 ** (-(apart * 1e-6) / settings["agreement_half_s"])
                     best = max(best, share * min(live[d], live[e]) * close)
             total += best
-    return min(total, settings["agreement_cap"])
+    capped: float = min(total, settings["agreement_cap"])
+    return capped
 
 
 @kernel
@@ -244,7 +245,7 @@ def weigh(
                     terms[d] *= settings["modality_cap"] / together
     terms[detectors] = agreement(own, live, panel, settings) if modalities & (modalities - 1) else 0.0
     terms[detectors + 1] = silence(own["first"], own["last"], own["count"], own["now"], quiet)
-    logit = settings["prior"]
+    logit: float = settings["prior"]
     for t in range(detectors + 2):
         logit += terms[t]
     return logit

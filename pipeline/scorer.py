@@ -201,7 +201,7 @@ class Scorer:
             yield out
 
     def _seat(self, name: str, part: ModuleType) -> Seat:
-        settings = self.tuning.detectors.get(name) or part.Settings()
+        settings: Any = self.tuning.detectors.get(name) or part.Settings()
         return Seat(name, part, record(settings), float(settings.half_life_s))
 
     def _wanted(self) -> risk.Wanted:
