@@ -11,7 +11,8 @@ import orjson
 from benchmarks import Row
 from benchmarks._recordings import events
 from pipeline.formats import native
-from pipeline.scorer import Scorer, warm
+from pipeline.scorer import Scorer
+from pipeline.warming import warm
 
 QUESTION = "How many commands a CPU second are read and judged, all of them distinct and with repetition?"
 GOES = 3

@@ -10,6 +10,8 @@ Both rules look at one kind alone, so the interleaving of the three streams does
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -44,3 +46,32 @@ def admit(
         if at > newest[a, kind]:
             newest[a, kind] = at
     return marked
+
+
+class Stretch(NamedTuple):
+    """Rows of a part in which no agent begins afresh; before them the detectors' states of some agents are emptied."""
+
+    begin: int
+    end: int
+    afresh: list[int]
+
+
+def stretches(agent: NDArray[np.int64], afresh: NDArray[np.bool_]) -> list[Stretch]:
+    """The rows of a part in as few stretches as can be: agents are emptied at the begin of one.
+
+    >>> stretches(np.array([4, 5, 4, 5]), np.array([False, True, True, False]))
+    [Stretch(begin=0, end=2, afresh=[5]), Stretch(begin=2, end=4, afresh=[4])]
+    """
+    if not afresh.any():
+        return [Stretch(0, len(agent), [])]
+    order = np.argsort(agent, kind="stable")
+    before = np.full(len(agent), -1)
+    again = agent[order[1:]] == agent[order[:-1]]
+    before[order[1:][again]] = order[:-1][again]
+    out = [Stretch(0, len(agent), [])]
+    for row in np.flatnonzero(afresh).tolist():
+        if before[row] >= out[-1].begin:
+            out[-1] = out[-1]._replace(end=row)
+            out.append(Stretch(row, len(agent), []))
+        out[-1].afresh.append(int(agent[row]))
+    return out

@@ -1,15 +1,16 @@
 """Evidence -> the commands of the same agent that came just before it.
 
-Of each agent the last commands are kept, and apart from them the last that a command detector spoke of, so that a flood of
-harmless commands does not push out the one that matters:
+Of each agent the last commands are kept, and apart from them the last that a command detector spoke of, so that a flood
+of harmless commands does not push out the one that matters:
 
     time line of an agent      c  c  C  c  c  c  c        c = command, C = one that a detector spoke of
                                      |        E           E = evidence, which began at `since`
     recent  (ring of 16)      c  C  c  c  c  c
     notable (ring of 8)             C
 
-A command that was run several times is named once. A cause is named for a reason; the strongest reason is named first: it is the evidence itself, it names the far side, it did
-something of the same story, it did something suspicious, it came just before.
+A command that was run several times is named once. A cause is named for a reason; the strongest reason is named first:
+it is the evidence itself, it names the far side, it did something of the same story, it did something suspicious, it
+came just before.
 """
 
 from __future__ import annotations
@@ -33,10 +34,16 @@ LOUD = 1.0
 SLACK_US = 1_000_000
 """Clocks of sensor and shell differ: a command counts as before if it began at most a second after."""
 
-STATE = np.dtype([
-    ("recent_ts", "i8", (RECENT,)), ("notable_ts", "i8", (NOTABLE,)),
-    ("recent", "i4", (RECENT,)), ("notable", "i4", (NOTABLE,)), ("recent_at", "u4"), ("notable_at", "u4"),
-])
+STATE = np.dtype(
+    [
+        ("recent_ts", "i8", (RECENT,)),
+        ("notable_ts", "i8", (NOTABLE,)),
+        ("recent", "i4", (RECENT,)),
+        ("notable", "i4", (NOTABLE,)),
+        ("recent_at", "u4"),
+        ("notable_at", "u4"),
+    ]
+)
 """Commands are kept as their number + 1, 0 = none; *_at counts what was ever written."""
 
 
@@ -96,7 +103,11 @@ def causes(
             number = kept - 1
             if number < 0 or when > ts + SLACK_US:
                 continue
-            spoke = [(stories[d] == story, f.weight) for d, f in enumerate(commands.findings[number]) if f and f.weight >= LOUD]
+            spoke = [
+                (stories[d] == story, f.weight)
+                for d, f in enumerate(commands.findings[number])
+                if f and f.weight >= LOUD
+            ]
             weight = max((w for same, w in spoke if same), default=max((w for _, w in spoke), default=0.0))
             if number == itself and when == ts:
                 rank, reason = 5, "it is the evidence"
@@ -111,6 +122,8 @@ def causes(
             else:
                 rank, reason = 0, "it came while this went on"
             text = commands.texts[number]
-            ranked[text] = max(ranked.get(text, (-1, 0.0, 0, 0, "")), (rank, weight, when, number, reason), key=lambda r: r[:3])
+            ranked[text] = max(
+                ranked.get(text, (-1, 0.0, 0, 0, "")), (rank, weight, when, number, reason), key=lambda r: r[:3]
+            )
     best = sorted(ranked.items(), key=lambda item: (item[1][:3], item[0]), reverse=True)[:NAMED]
     return [Cause(when, number, reason) for _, (_, _, when, number, reason) in best]

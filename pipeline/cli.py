@@ -388,7 +388,7 @@ def run_lag(options: argparse.Namespace) -> int:
 def open_standard_streams() -> None:
     """Where a standard stream came closed, take its number, so that no file of ours gets it; output goes nowhere then.
 
-    What a stream's encoding lacks is written as an escape. `sys.stdin` stays None: to read it is an error (pipeline.inputs).
+    What a stream's encoding lacks is written as an escape. `sys.stdin` stays None: to read it is an error.
     """
     for number, stream in enumerate((sys.stdin, sys.stdout, sys.stderr)):
         if stream is None and os.open(os.devnull, os.O_RDWR) != number:

@@ -1,7 +1,7 @@
 """Each distinct command is read and judged once, and remembered for as long as somebody needs it.
 
-The commands are written by the watched agent, so a command is looked up by its bytes, never by a hash that it could choose; very long
-ones by a SHA-256 of them. What is kept of a command for people is redacted.
+The commands are written by the watched agent, so a command is looked up by its bytes, never by a hash that it could
+choose; very long ones by a SHA-256 of them. What is kept of a command for people is redacted.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Commands:
     def __init__(self, detectors: dict[str, ModuleType]) -> None:
         self.detectors = detectors
         self.known = Names()
-        """The bytes of commands; `numbers` gives the number of each of its rows, `rows` the row of each number, or -1."""
+        """The bytes of commands; `numbers` is the number of each row, `rows` the row of each number, or -1."""
         self.numbers = np.zeros(256, np.int64)
         self.rows: list[int] = []
         self.texts: list[str] = []
@@ -132,7 +132,7 @@ class Commands:
 
 
 def by_bytes(column: Strings) -> Strings:
-    """Commands as they are looked up: long ones by their digest, behind a byte that begins no UTF-8; absent ones as empty."""
+    """Commands as they are looked up: long ones by digest, behind a byte that begins no UTF-8; absent ones empty."""
     long = np.flatnonzero(column.length >= LONG)
     length = np.maximum(column.length, 0)
     if not len(long):

@@ -29,8 +29,8 @@ OURS: Final = frozenset({"lab", "result"})
 
 NOTICE: Final = (
     "This lab is SYNTHETIC: a program made up its agents, commands, flows and GPU samples, from one seed. One agent "
-    "does what an agent did in the incident of arXiv 2512.24873 (section 3.1.4), as a reconstruction; some look like it and "
-    "are innocent. It shows how agentrisk works, not how well.\n"
+    "does what an agent did in the incident of arXiv 2512.24873 (section 3.1.4), as a reconstruction; some look like "
+    "it and are innocent. It shows how agentrisk works, not how well.\n"
 )
 
 

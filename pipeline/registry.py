@@ -1,4 +1,4 @@
-"""What is declared about an agent: its training run, its GPU, its internal networks, the places it is expected to reach."""
+"""What is declared about an agent: its training run, GPU, internal networks, the places it is expected to reach."""
 
 from __future__ import annotations
 
@@ -20,10 +20,18 @@ from pipeline.kernels.hashing import hash_bytes, hash_text
 PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")
 """Internal where nothing is declared: RFC 1918, RFC 6598 and RFC 4193."""
 
-NOWHERE = ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "255.255.255.255/32",
-           "::/127", "fe80::/10", "ff00::/8")
-"""Loopback, link-local, multicast, broadcast, unspecified (RFC 6890). Link-local holds the metadata services of clouds, which a
-command names; as a place to probe it does not count."""
+NOWHERE = (
+    "0.0.0.0/8",
+    "127.0.0.0/8",
+    "169.254.0.0/16",
+    "224.0.0.0/4",
+    "255.255.255.255/32",
+    "::/127",
+    "fe80::/10",
+    "ff00::/8",
+)
+"""Loopback, link-local, multicast, broadcast, unspecified (RFC 6890). Link-local holds the metadata services of
+clouds, which a command names; as a place to probe it does not count."""
 
 DOT = 46
 HALF = (1 << 64) - 1
@@ -147,9 +155,20 @@ class Registry:
     def places(self, flow: Flow, agent: NDArray[np.int64]) -> NDArray[np.uint8]:
         """Where the far side of each flow lies: codes.INTERNAL, EXTERNAL, ALLOWED or LOCAL."""
         out = np.empty(len(agent), np.uint8)
-        place_flows(flow.direction, flow.src_hi, flow.src_lo, flow.dst_hi, flow.dst_lo,
-                    flow.host.data, flow.host.offset, flow.host.length,
-                    agent, self.networks, self.ranges(), out)
+        place_flows(
+            flow.direction,
+            flow.src_hi,
+            flow.src_lo,
+            flow.dst_hi,
+            flow.dst_lo,
+            flow.host.data,
+            flow.host.offset,
+            flow.host.length,
+            agent,
+            self.networks,
+            self.ranges(),
+            out,
+        )
         return out
 
     def ranges(self) -> Ranges:
@@ -160,10 +179,12 @@ class Registry:
             last, host_last = np.cumsum([len(r) for r in rows]), np.cumsum([len(h) for h in hosts])
             flat = [row for cut in rows for row in cut]
             self._ranges = Ranges(
-                last - [len(r) for r in rows], last,
+                last - [len(r) for r in rows],
+                last,
                 np.array([(begin >> 64, begin & HALF) for begin, _ in flat], np.uint64),
                 np.array([code for _, code in flat], np.uint8),
-                host_last - [len(h) for h in hosts], host_last,
+                host_last - [len(h) for h in hosts],
+                host_last,
                 np.array([name for names in hosts for name in names], np.uint64),
             )
         return self._ranges
@@ -177,7 +198,7 @@ class Registry:
 
 
 def stretches(internal: tuple[str, ...], allow: tuple[str, ...]) -> tuple[list[tuple[int, int]], list[int]]:
-    """A set of networks as stretches of the space of addresses (where one begins, its code), and the hashes of allowed hosts.
+    """A set of networks as stretches of addresses (where one begins, its code), and the hashes of allowed hosts.
 
     What is allowed comes first, then the places that are nowhere, then what is internal; the rest is outside.
 
@@ -212,7 +233,7 @@ def host_matches(data: NDArray[np.uint8], start: int, length: int, wanted: np.ui
     """Whether a host name, or what follows one of its dots with the dot, has this hash."""
     if hash_bytes(data, start, length) == wanted:
         return True
-    for at in range(length):
+    for at in range(length):  # noqa: SIM110 - numba compiles loops, not generators
         if data[start + at] == DOT and hash_bytes(data, start + at, length - at) == wanted:
             return True
     return False

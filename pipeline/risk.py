@@ -4,9 +4,10 @@ For each detector the largest strength is kept, fading with event time. What is 
 
     key = round(4096 * log2(strength)) * half_life_ms + 4096 * t_ms
 
-because the strength faded to a moment `now` is 2 ** ((key - 4096 * now_ms) / (4096 * half_life_ms)): the largest key is the largest
-faded strength at every later moment. Integers compare exactly, so evidence that comes late, twice or in another
-interleaving of the three streams gives the same score to the last bit, and so does a recording shifted in time.
+because the strength faded to a moment `now` is 2 ** ((key - 4096 * now_ms) / (4096 * half_life_ms)): the largest key
+is the largest faded strength at every later moment. Integers compare exactly, so evidence that comes late, twice or
+in another interleaving of the three streams gives the same score to the last bit, and so does a recording shifted in
+time.
 
     logit = prior                                              what is known of an agent that has done nothing yet
           + for each modality: the strongest detector whole, the others in part, together at most `modality_cap`
@@ -40,8 +41,8 @@ PLACES = 8
 """Named places that are remembered of an agent's commands, and as many of its flows."""
 
 FORGET_US = 86_400_000_000
-"""An agent that has not been heard for a day is taken for a new one: no window is longer, and all evidence has faded. Streams that
-run apart by more than that are not order-free."""
+"""An agent that has not been heard for a day is taken for a new one: no window is longer, and all evidence has
+faded. Streams that run apart by more than that are not order-free."""
 
 LEVELS = (50, 70, 90)
 
@@ -49,24 +50,69 @@ LEVELS = (50, 70, 90)
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How evidence becomes a score."""
 
-    prior: Annotated[float, Meta(ge=-20, le=0, description="nats; -5.3 is 1 agent in 200: the rate of misbehaving "
-                                 "episodes to be expected, and the distance that evidence has to make up for a score of 50")] = -5.3
-    others: Annotated[float, Meta(ge=0, le=1, description="share at which detectors beside the strongest of a modality "
-                                  "count: they look at the same events, so they are not independent")] = 0.5
-    modality_cap: Annotated[float, Meta(gt=0, le=30, description="nats that one modality can say at most: a sensor can be "
-                                        "wrong as a whole")] = 9.0
-    agreement_story: Annotated[float, Meta(ge=0, le=1, description="share of the weaker of two strengths of one story in two "
-                                           "modalities that is added for their agreement")] = 0.4
+    prior: Annotated[
+        float,
+        Meta(
+            ge=-20,
+            le=0,
+            description="nats; -5.3 is 1 agent in 200: the rate of misbehaving "
+            "episodes to be expected, and the distance that evidence has to make up for a score of 50",
+        ),
+    ] = -5.3
+    others: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=1,
+            description="share at which detectors beside the strongest of a modality "
+            "count: they look at the same events, so they are not independent",
+        ),
+    ] = 0.5
+    modality_cap: Annotated[
+        float, Meta(gt=0, le=30, description="nats that one modality can say at most: a sensor can be wrong as a whole")
+    ] = 9.0
+    agreement_story: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=1,
+            description="share of the weaker of two strengths of one story in two "
+            "modalities that is added for their agreement",
+        ),
+    ] = 0.4
     agreement_other: Annotated[float, Meta(ge=0, le=1, description="the same for two different stories")] = 0.15
-    agreement_place: Annotated[float, Meta(ge=0, le=1, description="the same, further, where a command names the very place "
-                                           "that a flow of evidence reaches")] = 0.3
-    agreement_half_s: Annotated[float, Meta(gt=0, le=86400, description="seconds between two stretches of evidence at which "
-                                            "their agreement counts half: a session may be seen minutes after its command")] = 900.0
+    agreement_place: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=1,
+            description="the same, further, where a command names the very place that a flow of evidence reaches",
+        ),
+    ] = 0.3
+    agreement_half_s: Annotated[
+        float,
+        Meta(
+            gt=0,
+            le=86400,
+            description="seconds between two stretches of evidence at which "
+            "their agreement counts half: a session may be seen minutes after its command",
+        ),
+    ] = 900.0
     agreement_cap: Annotated[float, Meta(ge=0, le=10, description="nats that agreement adds at most")] = 4.0
-    evidence_floor: Annotated[float, Meta(gt=0, le=5, description="nats from which a strength is written down as evidence")] = 0.5
-    evidence_step: Annotated[float, Meta(gt=0, le=5, description="nats by which a strength must exceed what is known "
-                                         "already to be written down again")] = 0.5
-    score_step: Annotated[float, Meta(gt=0, le=50, description="points by which a score must change to be written")] = 1.0
+    evidence_floor: Annotated[
+        float, Meta(gt=0, le=5, description="nats from which a strength is written down as evidence")
+    ] = 0.5
+    evidence_step: Annotated[
+        float,
+        Meta(
+            gt=0,
+            le=5,
+            description="nats by which a strength must exceed what is known already to be written down again",
+        ),
+    ] = 0.5
+    score_step: Annotated[float, Meta(gt=0, le=50, description="points by which a score must change to be written")] = (
+        1.0
+    )
 
 
 class Panel(NamedTuple):
@@ -111,20 +157,35 @@ def state(detectors: int) -> np.dtype[Any]:
 
     What every event touches comes first and is two lines of a processor's cache long.
     """
-    return np.dtype([
-        ("now", "i8"), ("first", "i8", (3,)), ("last", "i8", (3,)), ("count", "i8", (3,)),
-        ("score", "f8"), ("run", "i4"), ("episode", "i4"), ("known", "i4"),
-        ("proofs", "i4", (detectors,)),
-        ("key", "i8", (detectors,)), ("begun", "i8", (detectors,)), ("ended", "i8", (detectors,)),
-        ("told", "i8", (detectors,)), ("proof_ts", "i8", (detectors,)),
-        ("named", "u8", (2, PLACES)), ("named_key", "i8", (2, PLACES)),
-        ("peak", "f8"), ("peak_ts", "i8"), ("peak_terms", "f8", (detectors + 2,)),
-    ], align=True)
+    return np.dtype(
+        [
+            ("now", "i8"),
+            ("first", "i8", (3,)),
+            ("last", "i8", (3,)),
+            ("count", "i8", (3,)),
+            ("score", "f8"),
+            ("run", "i4"),
+            ("episode", "i4"),
+            ("known", "i4"),
+            ("proofs", "i4", (detectors,)),
+            ("key", "i8", (detectors,)),
+            ("begun", "i8", (detectors,)),
+            ("ended", "i8", (detectors,)),
+            ("told", "i8", (detectors,)),
+            ("proof_ts", "i8", (detectors,)),
+            ("named", "u8", (2, PLACES)),
+            ("named_key", "i8", (2, PLACES)),
+            ("peak", "f8"),
+            ("peak_ts", "i8"),
+            ("peak_terms", "f8", (detectors + 2,)),
+        ],
+        align=True,
+    )
 
 
 @kernel
 def forget(own: Any) -> None:
-    """Begin afresh with an agent that has not been heard for a day; only its last score stays, so that a change is seen."""
+    """Begin afresh with an agent not heard for a day; only its last score stays, so that a change is seen."""
     own["now"] = 0
     own["known"] = 0
     own["peak"] = 0.0
@@ -186,7 +247,7 @@ def same_place(named: NDArray[np.uint64]) -> bool:
 
 @kernel
 def agreement(own: Any, live: NDArray[np.float64], panel: Panel, settings: Any) -> float:
-    """Nats for evidence of two modalities that is close in time: for each pair of modalities the best pair of detectors."""
+    """Nats for evidence of two modalities close in time: for each pair of modalities the best pair of detectors."""
     begun, ended = own["begun"], own["ended"]
     total = 0.0
     placed = -1.0
@@ -218,7 +279,7 @@ def agreement(own: Any, live: NDArray[np.float64], panel: Panel, settings: Any) 
 def weigh(
     own: Any, panel: Panel, settings: Any, quiet: Any, live: NDArray[np.float64], terms: NDArray[np.float64]
 ) -> float:
-    """Fill `terms` with nats (each detector, agreement, silence) as of the agent's newest event; their sum with the prior."""
+    """Fill `terms` with nats (each detector, agreement, silence) as of the newest event; their sum with the prior."""
     now = own["now"] - 1
     begun, keys = own["begun"], own["key"]
     detectors = len(live)
@@ -285,13 +346,14 @@ def fold(
     wanted: Wanted,
     counts: NDArray[np.int64],
 ) -> int:
-    """Fold rows from `begin` on into the agents' states, in their order; the row at which room ran out, or how many there are.
+    """Fold rows from `begin` on into the agents' states, in their order; the row at which room ran out, or the end.
 
     kind, row   the order: which kind, and which row of its part
     agent, ts   int64[n] in that order
     run         int64[n, 2] run and episode of the row, -1 not said
     strengths   float64[detectors, rows of the longest part], nats, by row of the part
-    reached     uint64[flows, 2], hashes of the far side of each flow; `named` uint64[commands, 2] of what a command names; 0 none
+    reached     uint64[flows, 2], hashes of the far side of each flow, 0 none
+    named       uint64[commands, 2], hashes of the places that a command names, 0 none
     many        structured[1], this module's Settings; `hushed` those of the detector of silence
     counts      int64[2]: scores and evidence written
     """
@@ -363,7 +425,11 @@ def fold(
             own["peak_ts"] = own["now"]
             for t in range(detectors + 2):
                 own["peak_terms"][t] = terms[t]
-        if first_row or abs(score - own["score"]) >= settings["score_step"] or level_of(score) != level_of(own["score"]):
+        if (
+            first_row
+            or abs(score - own["score"]) >= settings["score_step"]
+            or level_of(score) != level_of(own["score"])
+        ):
             own["score"] = score
             wanted.score_at[scores] = i
             wanted.score_value[scores, 0] = score

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import ModuleType
-from typing import Annotated, Any, NamedTuple, Protocol
+from typing import Annotated, Any, Protocol
 
 import msgspec
 import numpy as np
@@ -19,17 +19,17 @@ from numpy.typing import NDArray
 
 import pipeline.detectors
 from pipeline import alerts, causes, risk
-from pipeline.admission import admit
+from pipeline.admission import Stretch, admit, stretches
 from pipeline.commands import Commands, judged_by
 from pipeline.events import records
-from pipeline.events.batch import Batch, Part, blank, of_kind, select_part
-from pipeline.events.codes import COMMAND, FLOW, GPU, INBOUND, KINDS
+from pipeline.events.batch import Batch, Part, select_part
+from pipeline.events.codes import COMMAND, FLOW, INBOUND, KINDS
 from pipeline.events.columns import Command, Flow
-from pipeline.events.strings import pack, text
 from pipeline.kernels.compiled import kernel
 from pipeline.kernels.hashing import hash_address, hash_bytes
 from pipeline.kernels.interning import Names
 from pipeline.kernels.settings import record
+from pipeline.outcome import Order, Outcome, Scribe, Seat
 from pipeline.plugins import discover
 from pipeline.registry import Registry, read_entry
 
@@ -39,14 +39,21 @@ ROOM = 4096
 
 
 TIDY = 8
-"""Agents are looked through for such as are long gone when they have become an eighth more: so much memory at most is theirs."""
+"""Agents are looked through for such as are long gone when they have become an eighth more."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is let in."""
 
-    lateness_s: Annotated[float, Meta(ge=0, le=86400, description="s that a row may lie behind the newest of its agent and kind; "
-                                      "cloud flow logs come 5 to 15 minutes late, long flows are told at their end")] = 3600.0
+    lateness_s: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=86400,
+            description="s that a row may lie behind the newest of its agent and kind; "
+            "cloud flow logs come 5 to 15 minutes late, long flows are told at their end",
+        ),
+    ] = 3600.0
 
 
 class Tuning(Protocol):
@@ -73,48 +80,11 @@ class Defaults:
 
 
 @dataclass
-class Outcome:
-    """What one batch gave: JSON objects as the schemas describe them, in the order in which they came about."""
-
-    scores: list[dict[str, Any]] = field(default_factory=list)
-    evidence: list[dict[str, Any]] = field(default_factory=list)
-    alerts: list[dict[str, Any]] = field(default_factory=list)
-    late: list[dict[str, Any]] = field(default_factory=list)
-
-
-@dataclass
 class Account:
     """Events by kind (flow, gpu, command): what was scored and what came too late."""
 
     scored: list[int] = field(default_factory=lambda: [0, 0, 0])
     late: list[int] = field(default_factory=lambda: [0, 0, 0])
-
-
-class Seat(NamedTuple):
-    """A detector at its place in the panel."""
-
-    name: str
-    part: ModuleType
-    settings: NDArray[np.void]
-    half_life_s: float
-
-
-class Stretch(NamedTuple):
-    """Rows of a part in which no agent begins afresh; before them the detectors' states of some agents are emptied."""
-
-    begin: int
-    end: int
-    afresh: list[int]
-
-
-class Order(NamedTuple):
-    """The rows of a batch in their order, as the fold takes them."""
-
-    kind: NDArray[np.uint8]
-    row: NDArray[np.int64]
-    agent: NDArray[np.int64]
-    ts: NDArray[np.int64]
-    run: NDArray[np.int64]
 
 
 class Scorer:
@@ -130,9 +100,9 @@ class Scorer:
         speaking = [(d.KIND, name) for name, d in found.items() if d.KIND is not None]
         self.seats = [self._seat(name, found[name]) for _, name in sorted(speaking)]
         kinds = [seat.part.KIND for seat in self.seats]
-        self.names = [*(seat.name for seat in self.seats), "agreement", "silence"]
-        self.techniques = [next(iter(seat.part.ATTACK), None) for seat in self.seats]
-        self.span = [(kinds.index(k), kinds.index(k) + kinds.count(k)) if k in kinds else (0, 0) for k in range(len(KINDS))]
+        self.span = [
+            (kinds.index(k), kinds.index(k) + kinds.count(k)) if k in kinds else (0, 0) for k in range(len(KINDS))
+        ]
         self.panel = risk.Panel(
             np.array(kinds, np.int64),
             np.array([STORIES.index(seat.part.STORY) for seat in self.seats], np.int64),
@@ -142,9 +112,11 @@ class Scorer:
         silence = found["silence"]
         self.hushed = record(self.tuning.detectors.get("silence") or silence.Settings())
         self.commands = Commands(judged_by({s.name: s.part for s in self.seats}))
-        self.stories = [d.STORY for d in self.commands.detectors.values()]
         self.registry = Registry()
         self.agents, self.runs, self.episodes = Names(), Names(), Names()
+        self.scribe = Scribe(
+            self.seats, self.tuning.risk.prior, self.registry, self.commands, self.agents, self.runs, self.episodes
+        )
         self.account = Account()
         self.clock = 0
         """µs of the newest event of all."""
@@ -176,7 +148,7 @@ class Scorer:
         batch, rows, afresh = self._admitted(batch, rows, outcome)
         order = self._ordered(batch, rows)
         numbers = self._numbers(batch)
-        strengths, whys = self._strengths(batch, rows, numbers, afresh)
+        strengths, whys = self.strengths(batch, rows, numbers, afresh)
         places = self._places(batch, order, strengths, numbers)
         self._fold(batch, order, numbers, strengths, whys, places, outcome)
         for k, part in enumerate(batch.parts):
@@ -192,12 +164,23 @@ class Scorer:
             if not state["now"]:
                 continue
             logit = weigh_one(self.risks, a, self.panel, self.many, self.hushed, live, terms)
-            out = self._score(a, int(state["now"]) - 1, 100.0 / (1.0 + float(np.exp(-logit))), logit, terms.tolist(), state["last"].tolist(),
-                              int(state["run"]) - 1, int(state["episode"]) - 1)
+            out = self.scribe.score(
+                a,
+                int(state["now"]) - 1,
+                100.0 / (1.0 + float(np.exp(-logit))),
+                logit,
+                terms.tolist(),
+                state["last"].tolist(),
+                int(state["run"]) - 1,
+                int(state["episode"]) - 1,
+            )
             out["peak"] = {key: out[key] for key in ("score", "ts", "terms")}
             if state["peak"] >= out["score"]:
-                out["peak"] = {"score": float(state["peak"]), "ts": records.seconds(int(state["peak_ts"]) - 1),
-                               "terms": self._spoken(state["peak_terms"].tolist())}
+                out["peak"] = {
+                    "score": float(state["peak"]),
+                    "ts": records.seconds(int(state["peak_ts"]) - 1),
+                    "terms": self.scribe.spoken(state["peak_terms"].tolist()),
+                }
             yield out
 
     def _seat(self, name: str, part: ModuleType) -> Seat:
@@ -207,9 +190,16 @@ class Scorer:
     def _wanted(self) -> risk.Wanted:
         d = len(self.seats)
         return risk.Wanted(
-            np.zeros(ROOM, np.int64), np.zeros((ROOM, 2)), np.zeros((ROOM, d + 2)), np.zeros((ROOM, len(KINDS)), np.int64),
-            np.zeros((ROOM, 2), np.int64), np.zeros((ROOM, d, 2), np.int64),
-            np.zeros(ROOM, np.int64), np.zeros(ROOM, np.int64), np.zeros(ROOM, np.int64), np.zeros((ROOM, 2), np.int64),
+            np.zeros(ROOM, np.int64),
+            np.zeros((ROOM, 2)),
+            np.zeros((ROOM, d + 2)),
+            np.zeros((ROOM, len(KINDS)), np.int64),
+            np.zeros((ROOM, 2), np.int64),
+            np.zeros((ROOM, d, 2), np.int64),
+            np.zeros(ROOM, np.int64),
+            np.zeros(ROOM, np.int64),
+            np.zeros(ROOM, np.int64),
+            np.zeros((ROOM, 2), np.int64),
         )
 
     def _rows(self, batch: Batch) -> list[NDArray[np.int64]]:
@@ -241,7 +231,9 @@ class Scorer:
             if not admit(k, part.common.ts, rows[k], self.newest, lateness, risk.FORGET_US, late, afresh):
                 continue
             if late.any():
-                outcome.late += self._late(part, np.flatnonzero(late), self.newest[rows[k][late], k] - 1)
+                outcome.late += self.scribe.late(
+                    part, np.flatnonzero(late), self.newest[rows[k][late], k] - 1, self.tuning.scorer.lateness_s
+                )
                 self.account.late[k] += int(late.sum())
                 kept = np.flatnonzero(~late)
                 place = np.cumsum(~late) - 1
@@ -253,19 +245,6 @@ class Scorer:
                 parts[k], rows[k], afresh = select_part(part, kept), rows[k][kept], afresh[kept]
             cuts[k] = stretches(rows[k], afresh)
         return Batch((parts[0], parts[1], parts[2]), kind, row), rows, cuts
-
-    def _late(self, part: Part, rows: NDArray[np.intp], newest: NDArray[np.int64]) -> Iterator[dict[str, Any]]:
-        lateness = self.tuning.scorer.lateness_s
-        for i, event, new in zip(rows.tolist(), records.events(part, rows), newest.tolist(), strict=True):
-            behind = records.seconds(new - int(part.common.ts[i]))
-            yield {
-                "agent": text(part.common.agent, i),
-                "source": int(part.common.source[i]),
-                "position": int(part.common.position[i]),
-                "reason": f"late: expected at most {lateness:.0f} s behind the newest event of its agent and kind, "
-                          f"got {behind:.3f} s",
-                "event": event,
-            }
 
     def _ordered(self, batch: Batch, rows: list[NDArray[np.int64]]) -> Order:
         n = len(batch)
@@ -290,7 +269,7 @@ class Scorer:
             return np.zeros(0, np.int64)
         return self.commands.number(part.columns.command)
 
-    def _strengths(
+    def strengths(
         self, batch: Batch, rows: list[NDArray[np.int64]], numbers: NDArray[np.int64], cuts: list[list[Stretch]]
     ) -> tuple[NDArray[np.float64], list[NDArray[np.void]]]:
         """What each detector says of each row: float64[detectors, rows of the longest part], and its reasons."""
@@ -310,26 +289,34 @@ class Scorer:
                     self._step(d, part, agent, shown[d - first], slice(begin, end), strengths[d, : len(part)], whys[d])
         return strengths, whys
 
-    def _shown(self, k: int, part: Part, rows: NDArray[np.int64], numbers: NDArray[np.int64], detectors: int) -> list[Any]:
+    def _shown(
+        self, k: int, part: Part, rows: NDArray[np.int64], numbers: NDArray[np.int64], detectors: int
+    ) -> list[Any]:
         """The third and fourth argument of each detector's step."""
         if isinstance(part.columns, Command):
-            return [
-                (self.commands.weight[numbers, d], self.commands.fact[numbers, d]) for d in range(detectors)
-            ]
+            return [(self.commands.weight[numbers, d], self.commands.fact[numbers, d]) for d in range(detectors)]
         if isinstance(part.columns, Flow):
             return [(self.registry.places(part.columns, rows), part.columns)] * detectors
         return [(self.registry.declared[rows], part.columns)] * detectors
 
     def _step(
-        self, d: int, part: Part, agent: NDArray[np.int32], shown: tuple[Any, Any], rows: slice,
-        strength: NDArray[np.float64], why: NDArray[np.void],
+        self,
+        d: int,
+        part: Part,
+        agent: NDArray[np.int32],
+        shown: tuple[Any, Any],
+        rows: slice,
+        strength: NDArray[np.float64],
+        why: NDArray[np.void],
     ) -> None:
         one, other = shown
         if rows != slice(0, len(part)):
             one = one[rows]
             other = select_part(part, rows).columns if other is part.columns else other[rows]
         seat = self.seats[d]
-        seat.part.step(part.common.ts[rows], agent[rows], one, other, self.states[d], seat.settings, strength[rows], why[rows])
+        seat.part.step(
+            part.common.ts[rows], agent[rows], one, other, self.states[d], seat.settings, strength[rows], why[rows]
+        )
 
     def _places(
         self, batch: Batch, order: Order, strengths: NDArray[np.float64], numbers: NDArray[np.int64]
@@ -341,138 +328,88 @@ class Scorer:
             f = flows.columns
             first, last = self.span[FLOW]
             out[FLOW] = np.zeros((len(flows), 2), np.uint64)
-            far_sides(strengths[first:last], f.direction, f.src_hi, f.src_lo, f.dst_hi, f.dst_lo,
-                      f.host.data, f.host.offset, f.host.length, out[FLOW])
+            far_sides(
+                strengths[first:last],
+                f.direction,
+                f.src_hi,
+                f.src_lo,
+                f.dst_hi,
+                f.dst_lo,
+                f.host.data,
+                f.host.offset,
+                f.host.length,
+                out[FLOW],
+            )
         if len(numbers):
             out[COMMAND] = self.commands.places[numbers]
         return out
 
     def _fold(
-        self, batch: Batch, order: Order, numbers: NDArray[np.int64], strengths: NDArray[np.float64],
-        whys: list[NDArray[np.void]], places: list[NDArray[np.uint64]], outcome: Outcome,
+        self,
+        batch: Batch,
+        order: Order,
+        numbers: NDArray[np.int64],
+        strengths: NDArray[np.float64],
+        whys: list[NDArray[np.void]],
+        places: list[NDArray[np.uint64]],
+        outcome: Outcome,
     ) -> None:
         counts = np.zeros(2, np.int64)
         loudest = self.commands.loudest
         done, remembered = 0, 0
         while done < len(order.kind):
-            done = risk.fold(done, order.kind, order.row, order.agent, order.ts, order.run, strengths,
-                             places[FLOW], places[COMMAND], self.risks, self.panel, self.many, self.hushed, self.wanted, counts)
+            done = risk.fold(
+                done,
+                order.kind,
+                order.row,
+                order.agent,
+                order.ts,
+                order.run,
+                strengths,
+                places[FLOW],
+                places[COMMAND],
+                self.risks,
+                self.panel,
+                self.many,
+                self.hushed,
+                self.wanted,
+                counts,
+            )
             at = self.wanted.proof_at[: counts[1]]
-            for p, (row, shown) in enumerate(zip(at.tolist(), self._shown_events(batch, order, at), strict=True)):
+            for p, (row, shown) in enumerate(zip(at.tolist(), self.scribe.events(batch, order, at), strict=True)):
                 if len(numbers):
-                    causes.remember(remembered, row + 1, order.kind, order.row, order.agent, order.ts, numbers, loudest,
-                                    self.rings)
+                    causes.remember(
+                        remembered, row + 1, order.kind, order.row, order.agent, order.ts, numbers, loudest, self.rings
+                    )
                 remembered = row + 1
-                outcome.evidence.append(self._evidence(batch, order, p, shown, numbers, strengths, whys, places))
+                ring = self.rings[order.agent[row]]
+                outcome.evidence.append(
+                    self.scribe.evidence(self.wanted, ring, batch, order, p, shown, numbers, strengths, whys, places)
+                )
             self._written(order, int(counts[0]), outcome)
         if len(numbers):
-            causes.remember(remembered, done, order.kind, order.row, order.agent, order.ts, numbers, loudest, self.rings)
-
-    def _shown_events(self, batch: Batch, order: Order, at: NDArray[np.int64]) -> list[dict[str, Any]]:
-        """The events of some rows of the order, as people read them."""
-        out: list[dict[str, Any]] = [{}] * len(at)
-        for k, part in enumerate(batch.parts):
-            mine = np.flatnonzero(order.kind[at] == k)
-            if part is not None and len(mine):
-                for p, event in zip(mine.tolist(), records.events(part, order.row[at[mine]]), strict=True):
-                    out[p] = event
-        return out
+            causes.remember(
+                remembered, done, order.kind, order.row, order.agent, order.ts, numbers, loudest, self.rings
+            )
 
     def _written(self, order: Order, count: int, outcome: Outcome) -> None:
         """The scores that the fold wrote, and what they do to their agents' alerts."""
         wanted = self.wanted
         rows = zip(
-            order.agent[wanted.score_at[:count]].tolist(), wanted.score_value[:count].tolist(),
-            wanted.score_terms[:count].tolist(), wanted.score_last[:count].tolist(), wanted.score_run[:count].tolist(),
+            order.agent[wanted.score_at[:count]].tolist(),
+            wanted.score_value[:count].tolist(),
+            wanted.score_terms[:count].tolist(),
+            wanted.score_last[:count].tolist(),
+            wanted.score_run[:count].tolist(),
             strict=True,
         )
         for s, (a, (value, logit), terms, last, (run, episode)) in enumerate(rows):
             now = max(last) - 1
-            score = self._score(a, now, value, logit, terms, last, run, episode)
+            score = self.scribe.score(a, now, value, logit, terms, last, run, episode)
             outcome.scores.append(score)
             change = alerts.follow(self.alerts[a], value, now, self.tuning.alerts)
             if change is not None:
-                outcome.alerts.append(self._alert(score, change, wanted.score_proofs[s]))
-
-    def _score(
-        self, a: int, now: int, score: float, logit: float, terms: list[float], last: list[int], run: int, episode: int
-    ) -> dict[str, Any]:
-        agent = self.agents.name(a)
-        spoken = self._spoken(terms)
-        out: dict[str, Any] = {
-            "agent": agent, "ts": records.seconds(now), "score": score, "level": risk.level_of(score), "logit": logit,
-            "prior": self.tuning.risk.prior, "terms": spoken,
-            "attack": list(dict.fromkeys(t for t, nats in zip(self.techniques, terms, strict=False) if t and nats != 0.0)),
-            "seen": {kind: records.seconds(t - 1) for kind, t in zip(KINDS, last, strict=True) if t},
-        }
-        return out | self._lineage(agent, run, episode)
-
-    def _spoken(self, terms: list[float]) -> dict[str, float]:
-        """The terms that are not 0, by their names."""
-        return {name: nats for name, nats in zip(self.names, terms, strict=True) if nats != 0.0}
-
-    def _lineage(self, agent: str, run: int, episode: int) -> dict[str, str]:
-        """The training run and the episode, where they are known: said by an event, else by the registry."""
-        declared = self.registry.run(agent)
-        out = {}
-        if run >= 0 or declared:
-            out["run"] = self.runs.name(run) if run >= 0 else str(declared)
-        if episode >= 0:
-            out["episode"] = self.episodes.name(episode)
-        return out
-
-    def _alert(self, score: dict[str, Any], change: alerts.Change, proofs: NDArray[np.int64]) -> dict[str, Any]:
-        last = [self._proof_id(score["agent"], d, int(proofs[d, 1]) - 1, int(proofs[d, 0]))
-                for d, seat in enumerate(self.seats) if seat.name in score["terms"] and proofs[d, 0]]
-        strongest = sorted((s for s in self.seats if s.name in score["terms"]), key=lambda s: -score["terms"][s.name])
-        titles = ", ".join(s.part.TITLE for s in strongest[:3])
-        out = {key: score[key] for key in ("agent", "ts", "score", "terms", "attack", "run", "episode") if key in score}
-        return out | {
-            "id": f"{score['agent']}#{change.incident}", "incident": change.incident, "update": change.update,
-            "change": change.change, "level": change.level, "opened_ts": records.seconds(change.opened_ts),
-            "evidence": last,
-            "words": f"{change.change} at level {change.level}: score {score['score']:.1f}" + (f" from {titles}" if titles else ""),
-        }
-
-    def _proof_id(self, agent: str, d: int, ts: int, count: int) -> str:
-        return f"{agent}/{self.seats[d].name}/{ts}-{count}"
-
-    def _evidence(
-        self, batch: Batch, order: Order, p: int, shown: dict[str, Any], numbers: NDArray[np.int64],
-        strengths: NDArray[np.float64], whys: list[NDArray[np.void]], places: list[NDArray[np.uint64]],
-    ) -> dict[str, Any]:
-        at, d = int(self.wanted.proof_at[p]), int(self.wanted.proof_detector[p])
-        seat = self.seats[d]
-        k, i, a = seat.part.KIND, int(order.row[at]), int(order.agent[at])
-        part = batch.parts[k]
-        assert part is not None
-        agent, ts, why = self.agents.name(a), int(order.ts[at]), whys[d][i]
-        itself = int(numbers[i]) if k == COMMAND else None
-        finding = self.commands.findings[itself][list(self.commands.detectors).index(seat.name)] if itself is not None else None
-        words = seat.part.explain(why)
-        since = int(why["since"]) if "since" in (why.dtype.names or ()) else ts - max(0, round(shown.get("duration", 0.0) * 1e6))
-        if finding is not None and itself is not None:
-            words = f"{finding.words}; {words}" if words else finding.words
-            shown["command"] = self.commands.texts[itself]
-        far = {int(h) for h in places[k][i] if h} if len(places[k]) else set()
-        attack = list(seat.part.ATTACK)
-        if finding is not None and finding.technique:
-            attack = list(dict.fromkeys([finding.technique, *attack]))
-        named = causes.causes(self.rings[a], self.commands, self.stories, seat.part.STORY, since, ts, far, itself)
-        return {
-            "id": self._proof_id(agent, d, ts, int(self.wanted.proof_count[p])),
-            "agent": agent, "ts": records.seconds(ts), "detector": seat.name, "title": seat.part.TITLE,
-            "story": seat.part.STORY, "modality": KINDS[k], "strength": float(strengths[d, i]), "attack": attack,
-            "words": words, "event": shown,
-            "source": int(part.common.source[i]), "position": int(part.common.position[i]),
-            "causes": [self._cause(c, ts) for c in named],
-        } | self._lineage(agent, int(self.wanted.proof_run[p, 0]), int(self.wanted.proof_run[p, 1]))
-
-    def _cause(self, cause: causes.Cause, ts: int) -> dict[str, Any]:
-        words = "; ".join(f.words for f in self.commands.findings[cause.command] if f)
-        out: dict[str, Any] = {"ts": records.seconds(cause.ts), "ago_s": records.seconds(ts - cause.ts),
-                               "command": self.commands.texts[cause.command], "reason": cause.reason}
-        return out | ({"words": words} if words else {})
+                outcome.alerts.append(self.scribe.alert(score, change, wanted.score_proofs[s]))
 
     def _tidy(self) -> None:
         """Drop what no agent needs any more, once much has come together."""
@@ -485,7 +422,7 @@ class Scorer:
             self.tidy_at = max(ROOM, len(self.agents) + len(self.agents) // TIDY)
 
     def _give_back(self) -> None:
-        """Give the rows of agents back that have not been heard for a day: whatever they say next begins afresh anyway."""
+        """Give the rows of agents back that were not heard for a day: what they say next begins afresh anyway."""
         now = self.risks["now"][: self.agents.rows_used]
         rows = np.flatnonzero((now > 0) & (now <= self.clock - risk.FORGET_US) & (self.agents.size[: len(now)] >= 0))
         for row in rows[self.alerts["incident"][rows] > 0].tolist():
@@ -524,57 +461,15 @@ def grown(array: NDArray[Any], rows: int) -> NDArray[Any]:
     return out
 
 
-def stretches(agent: NDArray[np.int64], afresh: NDArray[np.bool_]) -> list[Stretch]:
-    """The rows of a part in stretches: as few as can be, for an agent is emptied at a stretch's begin if it is not met before in it.
-
-    >>> stretches(np.array([4, 5, 4, 5]), np.array([False, True, True, False]))
-    [Stretch(begin=0, end=2, afresh=[5]), Stretch(begin=2, end=4, afresh=[4])]
-    """
-    if not afresh.any():
-        return [Stretch(0, len(agent), [])]
-    order = np.argsort(agent, kind="stable")
-    before = np.full(len(agent), -1)
-    again = agent[order[1:]] == agent[order[:-1]]
-    before[order[1:][again]] = order[:-1][again]
-    out = [Stretch(0, len(agent), [])]
-    for row in np.flatnonzero(afresh).tolist():
-        if before[row] >= out[-1].begin:
-            out[-1] = out[-1]._replace(end=row)
-            out.append(Stretch(row, len(agent), []))
-        out[-1].afresh.append(int(agent[row]))
-    return out
-
-
-def warm(kinds: Iterable[int] = (FLOW, GPU, COMMAND)) -> None:
-    """Have every kernel of the walk compiled, or read from disk, before events wait for it."""
-    scorer = Scorer()
-    for kind in kinds:
-        scorer.process(of_kind(kind, one_row(kind)))
-    list(scorer.final())
-
-
-def warm_detectors(kind: int) -> None:
-    """Have the kernels of one kind's detectors compiled, and no others."""
-    scorer = Scorer()
-    batch = of_kind(kind, one_row(kind))
-    scorer.grow(1)
-    none = np.zeros(0, np.int64)
-    rows = [np.zeros(1, np.int64) if k == kind else none for k in range(len(KINDS))]
-    scorer._strengths(batch, rows, none, [[Stretch(0, 1, [])]] * len(KINDS))
-
-
-def one_row(kind: int) -> Part:
-    """One event in which nothing is said."""
-    part = blank(kind, ["warm"])
-    if isinstance(part.columns, Command):
-        return Part(part.common, part.columns._replace(command=pack(["true"])))
-    return part
-
-
 @kernel
 def weigh_one(
-    state: NDArray[np.void], a: int, panel: risk.Panel, many: NDArray[np.void], hushed: NDArray[np.void],
-    live: NDArray[np.float64], terms: NDArray[np.float64],
+    state: NDArray[np.void],
+    a: int,
+    panel: risk.Panel,
+    many: NDArray[np.void],
+    hushed: NDArray[np.void],
+    live: NDArray[np.float64],
+    terms: NDArray[np.float64],
 ) -> float:
     """The terms of one agent's score as of its newest event; their sum with the prior."""
     return risk.weigh(state[a], panel, many[0], hushed[0], live, terms)

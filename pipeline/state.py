@@ -1,13 +1,13 @@
 """Snapshot and restore of a scorer's state, as bytes: a head and chunks of 64 agents each.
 
-A chunk stands by itself: the records of its agents, their names, and what is kept of the commands that their rings hold. So a
-checkpoint writes only the chunks that changed, and they can be read back in any order.
+A chunk stands by itself: the records of its agents, their names, and what is kept of the commands that their rings
+hold. So a checkpoint writes only the chunks that changed, and they can be read back in any order.
 
-    chunk  = zstd( length of the header, header (JSON: names, runs, episodes, commands), records of every array, one after another )
+    chunk  = zstd( length of the header, header (JSON: names, runs, episodes, commands), records of every array )
     head   = zstd( JSON: account, clock, incidents, registry, layout )
 
-`layout` is a digest of every record type and every setting that gives the numbers in them their meaning: state of another version is
-refused, never misread.
+`layout` is a digest of every record type and every setting that gives the numbers in them their meaning: state of
+another version is refused, never misread.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from pipeline.registry import Entry
 from pipeline.scorer import Account, Scorer
 
 ROWS = 64
-"""Agents in a chunk: fewer make more records of a checkpoint, more make a single busy agent cost more (64 was measured best)."""
+"""Agents in a chunk: fewer make more records of a checkpoint, more make one busy agent cost more."""
 
 VERSION = 1
 
@@ -41,9 +41,18 @@ def layout(scorer: Scorer) -> str:
     """
     parts = [str(VERSION)]
     for seat in scorer.seats:
-        parts += [seat.name, repr(seat.part.STATE.descr), repr(seat.settings.dtype.descr), seat.settings.tobytes().hex()]
+        parts += [
+            seat.name,
+            repr(seat.part.STATE.descr),
+            repr(seat.settings.dtype.descr),
+            seat.settings.tobytes().hex(),
+        ]
     parts += [repr(a.dtype.descr) for a in (scorer.risks, scorer.alerts, scorer.rings)]
-    parts += [scorer.many.tobytes().hex(), scorer.hushed.tobytes().hex(), repr(msgspec.to_builtins(scorer.tuning.scorer))]
+    parts += [
+        scorer.many.tobytes().hex(),
+        scorer.hushed.tobytes().hex(),
+        repr(msgspec.to_builtins(scorer.tuning.scorer)),
+    ]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
 
@@ -56,10 +65,14 @@ def changed(scorer: Scorer) -> list[int]:
 def save_head(scorer: Scorer) -> bytes:
     """Everything that does not belong to one agent row."""
     head = {
-        "layout": layout(scorer), "rows": scorer.agents.rows_used, "clock": scorer.clock, "incidents": scorer.incidents,
+        "layout": layout(scorer),
+        "rows": scorer.agents.rows_used,
+        "clock": scorer.clock,
+        "incidents": scorer.incidents,
         "account": {"scored": scorer.account.scored, "late": scorer.account.late},
         "registry": [msgspec.to_builtins(e) for e in scorer.registry.entries.values()],
-        "free": scorer.agents.free, "tidy_at": scorer.tidy_at,
+        "free": scorer.agents.free,
+        "tidy_at": scorer.tidy_at,
     }
     return zstandard.compress(orjson.dumps(head), 1)
 
@@ -76,8 +89,13 @@ def save_chunk(scorer: Scorer, chunk: int) -> bytes:
         "runs": {int(i): scorer.runs.name(int(i) - 1) for i in np.unique(risks["run"]) if i},
         "episodes": {int(i): scorer.episodes.name(int(i) - 1) for i in np.unique(risks["episode"]) if i},
         "commands": {
-            int(i): (commands.texts[i - 1], [f and tuple(f) for f in commands.findings[i - 1]], commands.places[i - 1].tolist())
-            for i in held.tolist() if i
+            int(i): (
+                commands.texts[i - 1],
+                [f and tuple(f) for f in commands.findings[i - 1]],
+                commands.places[i - 1].tolist(),
+            )
+            for i in held.tolist()
+            if i
         },
     }
     head = orjson.dumps(header, option=orjson.OPT_NON_STR_KEYS)
@@ -138,8 +156,9 @@ def snapshot(scorer: Scorer) -> bytes:
     Account(scored=[0, 0, 0], late=[0, 0, 0])
     """
     chunks = range(-(-scorer.agents.rows_used // ROWS))
-    return b"".join(len(part).to_bytes(8, "little") + part
-                    for part in [save_head(scorer), *(save_chunk(scorer, c) for c in chunks)])
+    return b"".join(
+        len(part).to_bytes(8, "little") + part for part in [save_head(scorer), *(save_chunk(scorer, c) for c in chunks)]
+    )
 
 
 def restore(scorer: Scorer, data: bytes) -> Scorer:
@@ -176,4 +195,6 @@ def _renumber(column: NDArray[np.int64], numbers: dict[int, int]) -> None:
 def _same_layout(scorer: Scorer, found: str) -> None:
     wanted = layout(scorer)
     if found != wanted:
-        raise StateError(f"expected state of layout {wanted}, got {found}: it was written by another version or with other settings")
+        raise StateError(
+            f"expected state of layout {wanted}, got {found}: it was written by another version or with other settings"
+        )

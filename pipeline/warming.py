@@ -10,12 +10,19 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TextIO
 
-from pipeline import scorer
-from pipeline.events.codes import COMMAND, FLOW, GPU
+import numpy as np
+
+from pipeline.admission import Stretch
+from pipeline.events.batch import Part, blank, of_kind
+from pipeline.events.codes import COMMAND, FLOW, GPU, KINDS
+from pipeline.events.columns import Command
+from pipeline.events.strings import pack
 from pipeline.kernels.compiled import FOLDER
+from pipeline.scorer import Scorer
 
 DONE = "complete"
 """A file in the folder of compiled kernels: all of them are there."""
@@ -27,7 +34,7 @@ PATIENCE_S = 120
 def warm(say: TextIO | None = None) -> None:
     """Have every kernel of the walk ready; `say` is told once where that takes some seconds."""
     if FOLDER is None or (FOLDER / DONE).exists():
-        scorer.warm()
+        walk()
         return
     if say is not None:
         print("compiling kernels, once for this version: some 10 seconds on two cores", file=say, flush=True)
@@ -37,18 +44,44 @@ def warm(say: TextIO | None = None) -> None:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     ) as second:
-        scorer.warm_detectors(FLOW)
+        detectors(FLOW)
         try:
             second.wait(PATIENCE_S)
         except subprocess.TimeoutExpired:
             second.kill()
-    scorer.warm()
+    walk()
     (FOLDER / DONE).touch()
 
 
 def second() -> None:
     """The share of the second process."""
-    scorer.warm((GPU, COMMAND))
+    walk((GPU, COMMAND))
+
+
+def walk(kinds: Iterable[int] = (FLOW, GPU, COMMAND)) -> None:
+    """Have the kernels that events of some kinds go through compiled, or read from disk."""
+    scorer = Scorer()
+    for kind in kinds:
+        scorer.process(of_kind(kind, one_row(kind)))
+    list(scorer.final())
+
+
+def detectors(kind: int) -> None:
+    """Have the kernels of one kind's detectors compiled, and no others."""
+    scorer = Scorer()
+    batch = of_kind(kind, one_row(kind))
+    scorer.grow(1)
+    none = np.zeros(0, np.int64)
+    rows = [np.zeros(1, np.int64) if k == kind else none for k in range(len(KINDS))]
+    scorer.strengths(batch, rows, none, [[Stretch(0, 1, [])]] * len(KINDS))
+
+
+def one_row(kind: int) -> Part:
+    """One event in which nothing is said."""
+    part = blank(kind, ["warm"])
+    if isinstance(part.columns, Command):
+        return Part(part.common, part.columns._replace(command=pack(["true"])))
+    return part
 
 
 SECOND = "import sys; sys.path.insert(0, sys.argv[1]); from pipeline.warming import second; second()"

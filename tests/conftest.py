@@ -1,4 +1,4 @@
-"""How property tests run: no deadlines (the first call of a kernel compiles it), fewer examples where kernels run as Python."""
+"""How property tests run: no deadlines (first calls compile), fewer examples where kernels run as Python."""
 
 from __future__ import annotations
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from pipeline.events.batch import Batch
 from pipeline.formats import native
-from pipeline.scorer import Outcome, Scorer
+from pipeline.outcome import Outcome
+from pipeline.scorer import Scorer
 
 START = 1_750_000_000
 AGENTS = ("lab/a", "lab/b")

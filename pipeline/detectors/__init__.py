@@ -7,7 +7,7 @@ A detector is a module of this folder with these names. Nothing else has to know
     KIND       codes.FLOW, codes.GPU or codes.COMMAND: which rows it is shown
     STORY      "mining", "tunnel", "scan", "intrusion" or "hiding": evidence of one story in two modalities agrees
     ATTACK     ATT&CK technique ids (v17), the nearest first
-    Settings   frozen msgspec.Struct of floats, ints, bools and tuples of them, each with unit and reason; two are always there:
+    Settings   frozen msgspec.Struct of floats, ints, bools and tuples of them, each with unit and reason; two always:
                  half_life_s  how long until its evidence counts half
                  cap          the most nats it may ever say
     STATE      numpy structured dtype: the state of one agent, bounded; a fresh row is all zeros
@@ -27,8 +27,8 @@ score of 50, 6.1 is 70 and 7.5 is 90. Where a strength is above 0, `why[i]` is f
     ts        int64[n] µs; rows may be out of order within the lateness that is let in (an hour); every row that is
               later than that, and every agent silent for a day, has been taken care of by the scorer
     agent     int32[n], the state row of the event's agent
-    place     uint8[n], where the far side of the flow lies (codes: INTERNAL, EXTERNAL, ALLOWED, LOCAL; of an inbound flow
-              the side that opened it)
+    place     uint8[n], where the far side of the flow lies (codes: INTERNAL, EXTERNAL, ALLOWED, LOCAL; of an inbound
+              flow the side that opened it)
     declared  uint8[n], codes.DECLARATIONS of the agent's registry entry; 0 where nothing is declared
     flow,gpu  the columns (NamedTuple of arrays, events/columns.py)
     weight    float64[n], what `judge` said of the command, in nats; 0 nothing

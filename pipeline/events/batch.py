@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeVar, cast, get_args, get_type_hints
+from typing import Any, TypeVar, cast, get_args, get_type_hints
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,7 +88,7 @@ def blank(kind: int, agents: list[str]) -> Part:
     """
     rows = len(agents)
 
-    def column(hint: object) -> Strings | NDArray[np.generic]:
+    def column(hint: object) -> Any:
         if hint is Strings:
             return pack([None] * rows)
         dtype = np.dtype(get_args(get_args(hint)[1])[0])

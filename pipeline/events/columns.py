@@ -25,7 +25,7 @@ class Common(NamedTuple):
     """What every event has.
 
     ts                        int64 µs: the time at which this could be known (a flow record: the end of its interval)
-    source, position          int32 and int64: which input (an index that the rim keeps) and where in it (line, row, offset)
+    source, position          int32 and int64: which input (an index of the rim) and where in it (line, row, offset)
     agent, id, run, episode   Strings; `agent` is never absent
     """
 

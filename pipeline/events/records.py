@@ -46,11 +46,18 @@ def event(part: Part, row: int) -> dict[str, Any]:
 def events(part: Part, rows: NDArray[np.intp]) -> list[dict[str, Any]]:
     """The same of several rows."""
     columns = part.columns
-    shown: dict[str, list[Any]] = {"kind": [_kind(part)] * len(rows), "ts": [seconds(t) for t in part.common.ts[rows].tolist()]}
+    shown: dict[str, list[Any]] = {
+        "kind": [_kind(part)] * len(rows),
+        "ts": [seconds(t) for t in part.common.ts[rows].tolist()],
+    }
     if isinstance(columns, Flow):
         f = columns
-        shown["src_ip"] = [address(h, lo) for h, lo in zip(f.src_hi[rows].tolist(), f.src_lo[rows].tolist(), strict=True)]
-        shown["dst_ip"] = [address(h, lo) for h, lo in zip(f.dst_hi[rows].tolist(), f.dst_lo[rows].tolist(), strict=True)]
+        shown["src_ip"] = [
+            address(h, lo) for h, lo in zip(f.src_hi[rows].tolist(), f.src_lo[rows].tolist(), strict=True)
+        ]
+        shown["dst_ip"] = [
+            address(h, lo) for h, lo in zip(f.dst_hi[rows].tolist(), f.dst_lo[rows].tolist(), strict=True)
+        ]
         shown["proto"] = [PROTOS.get(code) for code in f.proto[rows].tolist()]
         shown["direction"] = [DIRECTIONS.get(code) for code in f.direction[rows].tolist()]
         shown["outcome"] = [OUTCOMES.get(code) for code in f.outcome[rows].tolist()]
@@ -78,6 +85,4 @@ def _values(column: Any, rows: NDArray[np.intp]) -> list[Any]:
     values = column[rows].tolist()
     if column.dtype.kind != "f":
         return [value if value >= 0 else None for value in values]
-    return [
-        None if math.isnan(v) else int(v) if v.is_integer() and abs(v) < 2**53 else v for v in values
-    ]
+    return [None if math.isnan(v) else int(v) if v.is_integer() and abs(v) < 2**53 else v for v in values]

@@ -1,7 +1,8 @@
 """State of agents on its way from memory before it is asked for.
 
 With a million agents the state of the next event's agent lies in no cache, and one line of it after the other is waited
-for. All lines of the agent that comes AHEAD rows later are asked for at once instead, while the rows before it are worked on.
+for. All lines of the agent that comes AHEAD rows later are asked for at once instead, while the rows before it are
+worked on.
 It changes nothing but the time: where kernels run as Python, nothing is done.
 """
 

@@ -2,8 +2,8 @@
 
 Compiled kernels lie in a folder named after everything that could make them stale: the sources that hold kernels or the
 layouts they read, the versions of Python and numba, and the processor. An edit there gives a new folder; nothing is
-ever reused by mistake, and two processes that start at once write the same bytes. Without a place that is ours alone the
-kernels are compiled in memory.
+ever reused by mistake, and two processes that start at once write the same bytes. Without a place that is ours alone
+the kernels are compiled in memory.
 """
 
 from __future__ import annotations

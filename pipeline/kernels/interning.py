@@ -1,8 +1,8 @@
 """Names to row numbers: an open-addressing hash table that compares the bytes.
 
-    slots   int64[2^k]   row + 1, 0 where empty          probe: slot = hash & (2^k - 1), then the next
-    hashes  uint64[rows]                                 compared first
-    start, length        where the name lies in `arena`  compared then: a hash alone is not identity
+slots   int64[2^k]   row + 1, 0 where empty          probe: slot = hash & (2^k - 1), then the next
+hashes  uint64[rows]                                 compared first
+start, length        where the name lies in `arena`  compared then: a hash alone is not identity
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def same_bytes(a: NDArray[np.uint8], a_at: int, b: NDArray[np.uint8], b_at: int,
         if load64(a, a_at + done) != load64(b, b_at + done):
             return False
         done += 8
-    for i in range(done, length):
+    for i in range(done, length):  # noqa: SIM110 - numba compiles loops, not generators
         if a[a_at + i] != b[b_at + i]:
             return False
     return True
@@ -33,9 +33,15 @@ def same_bytes(a: NDArray[np.uint8], a_at: int, b: NDArray[np.uint8], b_at: int,
 
 @kernel
 def look_up(
-    data: NDArray[np.uint8], begin: int, length: int, wanted: np.uint64,
-    slots: NDArray[np.int64], hashes: NDArray[np.uint64],
-    start: NDArray[np.int64], size: NDArray[np.int32], arena: NDArray[np.uint8],
+    data: NDArray[np.uint8],
+    begin: int,
+    length: int,
+    wanted: np.uint64,
+    slots: NDArray[np.int64],
+    hashes: NDArray[np.uint64],
+    start: NDArray[np.int64],
+    size: NDArray[np.int32],
+    arena: NDArray[np.uint8],
 ) -> tuple[int, np.uint64]:
     """The row of one name, -1 if it has none, and the slot at which the search ended."""
     mask = np.uint64(len(slots) - 1)
@@ -50,10 +56,15 @@ def look_up(
 
 @kernel
 def find_rows(
-    names: Strings, slots: NDArray[np.int64], hashes: NDArray[np.uint64],
-    start: NDArray[np.int64], size: NDArray[np.int32], arena: NDArray[np.uint8], out: NDArray[np.int64],
+    names: Strings,
+    slots: NDArray[np.int64],
+    hashes: NDArray[np.uint64],
+    start: NDArray[np.int64],
+    size: NDArray[np.int32],
+    arena: NDArray[np.uint8],
+    out: NDArray[np.int64],
 ) -> tuple[int, int]:
-    """Fill out[i] with the row of the i-th name, -1 where it is absent or not known; how many are not known, and their bytes."""
+    """Fill out[i] with the row of the i-th name, -1 where absent or unknown; how many are unknown, and their bytes."""
     unknown = 0
     room = 0
     mask = np.uint64(len(slots) - 1)
@@ -80,8 +91,11 @@ def find_rows(
         if n < 0:
             out[i] = -1
             continue
-        if i == 0 or wanted != before or names.length[i - 1] != n or not same_bytes(
-            names.data, begin, names.data, names.offset[i - 1], n
+        if (
+            i == 0
+            or wanted != before
+            or names.length[i - 1] != n
+            or not same_bytes(names.data, begin, names.data, names.offset[i - 1], n)
         ):
             row, _ = look_up(names.data, begin, n, wanted, slots, hashes, start, size, arena)
         before = wanted
@@ -94,11 +108,18 @@ def find_rows(
 
 @kernel
 def add_rows(
-    names: Strings, slots: NDArray[np.int64], hashes: NDArray[np.uint64],
-    start: NDArray[np.int64], size: NDArray[np.int32], arena: NDArray[np.uint8],
-    arena_used: int, free: NDArray[np.int64], out: NDArray[np.int64], new: NDArray[np.int64],
+    names: Strings,
+    slots: NDArray[np.int64],
+    hashes: NDArray[np.uint64],
+    start: NDArray[np.int64],
+    size: NDArray[np.int32],
+    arena: NDArray[np.uint8],
+    arena_used: int,
+    free: NDArray[np.int64],
+    out: NDArray[np.int64],
+    new: NDArray[np.int64],
 ) -> tuple[int, int]:
-    """Give each name without a row the next free one; room has been made for all. How many are new, and the arena's new end."""
+    """Give each name without a row the next free one, for which there is room; how many, and the arena's new end."""
     added = 0
     for i in range(len(names.offset)):
         if out[i] >= 0 or names.length[i] < 0:
@@ -121,8 +142,13 @@ def add_rows(
 
 @kernel
 def rebuild(
-    rows: NDArray[np.int64], slots: NDArray[np.int64], hashes: NDArray[np.uint64],
-    start: NDArray[np.int64], size: NDArray[np.int32], old: NDArray[np.uint8], arena: NDArray[np.uint8],
+    rows: NDArray[np.int64],
+    slots: NDArray[np.int64],
+    hashes: NDArray[np.uint64],
+    start: NDArray[np.int64],
+    size: NDArray[np.int32],
+    old: NDArray[np.uint8],
+    arena: NDArray[np.uint8],
 ) -> int:
     """Lay the names of `rows` into an empty arena and enter them into an empty table; the arena's end."""
     mask = np.uint64(len(slots) - 1)
@@ -170,7 +196,9 @@ class Names:
         if not unknown:
             return out, np.zeros(0, np.int64)
         self._make_room(unknown, room)
-        free = np.array(self.free[: -unknown - 1 : -1] + list(range(self.rows_used, self.rows_used + unknown)), np.int64)
+        free = np.array(
+            self.free[: -unknown - 1 : -1] + list(range(self.rows_used, self.rows_used + unknown)), np.int64
+        )
         new = np.empty(unknown, np.int64)
         added, self.arena_used = add_rows(
             names, self.slots, self.hashes, self.start, self.size, self.arena, self.arena_used, free, out, new
@@ -209,8 +237,18 @@ class Names:
         self._make_room(row + 1 - self.rows_used, len(one.data))
         self.rows_used = max(self.rows_used, row + 1)
         none = np.full(1, -1, np.int64)
-        _, self.arena_used = add_rows(one, self.slots, self.hashes, self.start, self.size, self.arena, self.arena_used,
-                                      np.array([row], np.int64), none, none.copy())
+        _, self.arena_used = add_rows(
+            one,
+            self.slots,
+            self.hashes,
+            self.start,
+            self.size,
+            self.arena,
+            self.arena_used,
+            np.array([row], np.int64),
+            none,
+            none.copy(),
+        )
 
     def give_back(self, rows: NDArray[np.int64]) -> None:
         """Forget the names of some rows; the rows are handed out again."""

@@ -17,7 +17,8 @@ from pipeline.events.together import interleave
 from pipeline.formats import KEPT_BYTES
 from pipeline.live.messages import Keys, Refused
 from pipeline.live.order import Piece
-from pipeline.scorer import Outcome, Scorer, Tuning
+from pipeline.outcome import Outcome
+from pipeline.scorer import Scorer, Tuning
 
 HEAD: Final = b"head"
 VERSION: Final = 2

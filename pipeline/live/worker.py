@@ -31,8 +31,9 @@ from pipeline.live.health import Health
 from pipeline.live.logs import log
 from pipeline.live.order import LineUp
 from pipeline.live.partition import Output, Share
-from pipeline.scorer import Tuning, warm
+from pipeline.scorer import Tuning
 from pipeline.sinks._gate import line
+from pipeline.warming import warm
 
 STOP_S: Final = 9.0
 """Seconds that a stop may take; an orchestrator kills after ten."""

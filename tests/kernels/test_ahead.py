@@ -9,7 +9,7 @@ from pipeline.kernels.compiled import kernel
 
 
 @kernel
-def touched(state: np.ndarray, column: np.ndarray, rows: np.ndarray) -> int:  # type: ignore[type-arg]
+def touched(state: np.ndarray, column: np.ndarray, rows: np.ndarray) -> int:
     """Touch all rows; how many."""
     for i in range(len(rows)):
         touch(state, rows[i])
