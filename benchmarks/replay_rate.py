@@ -15,9 +15,10 @@ import orjson
 
 from benchmarks import Row
 from benchmarks._recordings import ndjson, parquet
-from pipeline import config, inputs, replay
+from pipeline import config, replay
 from pipeline.events.codes import KINDS
-from pipeline.reading import Reader, Shares
+from pipeline.reading import inputs
+from pipeline.reading.reader import Reader, Shares
 
 QUESTION = "How many events per CPU second does a replay take, from bytes to files of scores?"
 EVENTS = 400_000

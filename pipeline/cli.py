@@ -283,7 +283,7 @@ def run_replay(options: argparse.Namespace) -> int:
 
 def run_explain(options: argparse.Namespace) -> int:
     """Tell one agent's story."""
-    from pipeline import story
+    from pipeline.story import story
 
     told = story.read(options.folder, options.agent)
     if not (options.folder / "summary.json").exists():
@@ -292,7 +292,7 @@ def run_explain(options: argparse.Namespace) -> int:
     if options.json:
         print(as_json(story.as_json(told)), end="")
     else:
-        from pipeline import drawing, telling
+        from pipeline.story import drawing, telling
 
         out = console()
         said = telling.tell(told, width=out.width, colour=out.is_terminal and not out.no_color, most=options.most)

@@ -5,8 +5,8 @@ Settings stand beside what they tune. Each table of the file is the `Settings` s
     [risk]                    pipeline.risk.Settings
     [alerts]                  pipeline.alerts.Settings
     [scorer]                  pipeline.scorer.Settings
-    [reading]                 pipeline.reading.Settings
-    [merge]                   pipeline.merge.Settings
+    [reading]                 pipeline.reading.reader.Settings
+    [merge]                   pipeline.reading.merge.Settings
     [live]                    pipeline.kafka_settings.Settings
     [detectors.pool_session]  pipeline.detectors.pool_session.Settings, and so for every detector found
 
@@ -34,9 +34,10 @@ import msgspec
 import orjson
 
 import pipeline.detectors
-from pipeline import alerts, kafka_settings, merge, reading, risk, scorer
+from pipeline import alerts, kafka_settings, risk, scorer
 from pipeline.errors import ConfigError
 from pipeline.plugins import discover
+from pipeline.reading import merge, reader
 
 ENVIRONMENT = "AGENTRISK_"
 OTHER_VARIABLES = ("AGENTRISK_CACHE_DIR", "AGENTRISK_TEST_BOOTSTRAP")
@@ -60,7 +61,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     risk: risk.Settings
     alerts: alerts.Settings
     scorer: scorer.Settings
-    reading: reading.Settings
+    reading: reader.Settings
     merge: merge.Settings
     live: kafka_settings.Settings
     detectors: Mapping[str, msgspec.Struct]
@@ -86,7 +87,7 @@ def tables() -> dict[str, type[msgspec.Struct]]:
         "risk": risk.Settings,
         "alerts": alerts.Settings,
         "scorer": scorer.Settings,
-        "reading": reading.Settings,
+        "reading": reader.Settings,
         "merge": merge.Settings,
         "live": kafka_settings.Settings,
     }

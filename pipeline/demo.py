@@ -16,11 +16,12 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
-from pipeline import config, replay, story, telling
-from pipeline.drawing import printable, span
+from pipeline import config, replay
 from pipeline.errors import UsageError
 from pipeline.lab.cast import Lab, play, write
-from pipeline.table import riskiest
+from pipeline.story import story, telling
+from pipeline.story.drawing import printable, span
+from pipeline.story.table import riskiest
 
 SHOWN: Final = 10
 """Agents in the table."""

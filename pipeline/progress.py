@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Final, TextIO
 
-from pipeline.drawing import clock
+from pipeline.story.drawing import clock
 
 REDRAW_S: Final = 0.2
 """s between two drawings on a terminal: as smooth as can be read."""

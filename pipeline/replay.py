@@ -19,16 +19,17 @@ import orjson
 
 import pipeline
 import pipeline.sinks
-from pipeline import inputs, warming
+from pipeline import warming
 from pipeline.config import Config
 from pipeline.errors import InputError, UsageError
 from pipeline.events.batch import Batch
 from pipeline.events.codes import KINDS
 from pipeline.formats import KEPT_BYTES, Rejected
-from pipeline.merge import Stream, merge
 from pipeline.plugins import discover
 from pipeline.progress import Progress
-from pipeline.reading import Reader, Shares, Source
+from pipeline.reading import inputs
+from pipeline.reading.merge import Stream, merge
+from pipeline.reading.reader import Reader, Shares, Source
 from pipeline.risk import LEVELS
 from pipeline.scorer import Scorer
 from pipeline.sinks import Sink

@@ -16,12 +16,12 @@ from rich.text import Text
 
 import pipeline.detectors
 from pipeline.config import Config, about, types_of
-from pipeline.drawing import printable, span
 from pipeline.events.codes import KINDS
 from pipeline.plugins import discover
 from pipeline.shell.show import neutral
 from pipeline.sinks._gate import redact_row
-from pipeline.table import riskiest
+from pipeline.story.drawing import printable, span
+from pipeline.story.table import riskiest
 
 RAW = 200
 """Characters of a rejected row that are shown."""

@@ -8,11 +8,11 @@ from typing import Any
 
 import orjson
 
-from pipeline.drawing import clock
-from pipeline.event_words import shown
 from pipeline.kafka_settings import Settings
 from pipeline.live import topics
 from pipeline.live.tail import tail
+from pipeline.story.drawing import clock
+from pipeline.story.event_words import shown
 
 
 def lines(settings: Settings, *, follow: bool, json: bool) -> Iterator[str]:

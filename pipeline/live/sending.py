@@ -18,8 +18,6 @@ from typing import Any, Final, TextIO
 import orjson
 from aiokafka import AIOKafkaProducer
 
-from pipeline import inputs
-from pipeline.blocks import Block, blocks
 from pipeline.config import Config
 from pipeline.events.batch import Batch, Part
 from pipeline.events.codes import KINDS
@@ -29,9 +27,11 @@ from pipeline.events.together import pieces
 from pipeline.formats import native
 from pipeline.kafka_settings import Settings
 from pipeline.live import security, topics
-from pipeline.merge import Stream, merge
-from pipeline.reading import LaidFlat, Reader, Shares, Source, told_by_head
-from pipeline.unpacking import PACKINGS
+from pipeline.reading import inputs
+from pipeline.reading.blocks import Block, blocks
+from pipeline.reading.merge import Stream, merge
+from pipeline.reading.reader import LaidFlat, Reader, Shares, Source, told_by_head
+from pipeline.reading.unpacking import PACKINGS
 
 WAITING: Final = 20_000
 """Events on their way at once."""

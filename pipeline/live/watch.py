@@ -21,12 +21,12 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from pipeline import story, telling
-from pipeline.event_words import shown
 from pipeline.kafka_settings import Settings
 from pipeline.live import topics
 from pipeline.live.tail import tail
-from pipeline.table import riskiest
+from pipeline.story import story, telling
+from pipeline.story.event_words import shown
+from pipeline.story.table import riskiest
 
 MOST_AGENTS: Final = 50_000
 """Agents that are remembered; beyond, those of the lowest peaks are forgotten."""

@@ -8,7 +8,7 @@ goes on exactly where the state is.
 from __future__ import annotations
 
 import asyncio
-import os
+import shutil
 import signal
 import tempfile
 import time
@@ -79,6 +79,8 @@ class Worker:
         self.held = asyncio.Event()
         self.outlet: AIOKafkaProducer | None = None
         self.beginnings: dict[TP, int] = {}
+        self.scratch = Path(tempfile.mkdtemp(prefix="agentrisk-worker-"))
+        """A folder that faust wants and nothing of ours lies in."""
         self.app = self._app()
         self.failed: str | None = None
         self.settled = time.monotonic()
@@ -140,7 +142,7 @@ class Worker:
             broker_request_timeout=max(90.0, s.session_timeout_s + 10),
             broker_commit_interval=2.0,
             consumer_max_fetch_size=s.max_fetch_bytes,
-            datadir=str(Path(tempfile.gettempdir()) / f"agentrisk-{os.getpid()}"),
+            datadir=str(self.scratch),
         )
         app.worker = self
         inputs = app.topic(*(self.names[kind] for kind in topics.INPUTS), value_type=None, value_serializer="raw")
@@ -382,6 +384,7 @@ class Worker:
             )
         except Exception as error:
             self.failed = self.failed or f"while stopping: {type(error).__name__}: {error}"
+        shutil.rmtree(self.scratch, ignore_errors=True)
         if crashed or self.failed:
             log.error("worker stops: %s", self.failed or repr(self.app.crash_reason))
             return 1

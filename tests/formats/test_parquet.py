@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 
 from pipeline.errors import InputError
 from pipeline.formats import Decoded, native, parquet
-from pipeline.inputs import find
-from pipeline.reading import Reader, Settings, Shares
+from pipeline.reading.inputs import find
+from pipeline.reading.reader import Reader, Settings, Shares
 from tests.naive.batches import check_layout, events
 
 FLOW: dict[str, Any] = {

@@ -21,7 +21,7 @@ import orjson
 
 from pipeline.formats import ROOM, Decoded, native
 from pipeline.formats._plain import read_plain
-from pipeline.unpacking import PACKINGS
+from pipeline.reading.unpacking import PACKINGS
 from tests.formats.mutations import LINES, strange
 from tests.naive.batches import same
 

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from pipeline.event_words import rests_on
-from pipeline.story import Fold, read
-from pipeline.telling import tell
+from pipeline.story.event_words import rests_on
+from pipeline.story.story import Fold, read
+from pipeline.story.telling import tell
 from tests.stories import (
     AGENT,
     ALERTS,

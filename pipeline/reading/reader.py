@@ -14,11 +14,11 @@ from typing import Annotated, cast
 import msgspec
 import numpy as np
 
-from pipeline.blocks import Block, LongLine, blocks
 from pipeline.formats import Decoded, Rejected, too_long
 from pipeline.formats._documents import flatten, fresh
 from pipeline.formats._rows import Rows
-from pipeline.unpacking import MAGIC, PACKINGS, Stream
+from pipeline.reading.blocks import Block, LongLine, blocks
+from pipeline.reading.unpacking import MAGIC, PACKINGS, Stream
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

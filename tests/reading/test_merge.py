@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from pipeline.events.batch import Batch, Part, select
 from pipeline.events.together import part_of
 from pipeline.formats import native
-from pipeline.merge import Settings, Stream, merge
+from pipeline.reading.merge import Settings, Stream, merge
 from tests.naive import merge as naive
 from tests.naive.batches import check_layout, events
 

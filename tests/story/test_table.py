@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from rich.cells import cell_len
 
-from pipeline.table import riskiest
+from pipeline.story.table import riskiest
 from tests.stories import START, score
 
 HIGH = score(START + 60, {"pool_session": 8.0, "agreement": 0.5, "beacon": 0.2, "silence": 0.1})

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.story import Fold, Settings, Story, adds_up, as_json, read
-from pipeline.written import Alert
+from pipeline.story.story import Fold, Settings, Story, adds_up, as_json, read
+from pipeline.story.written import Alert
 from tests.stories import (
     AGENT,
     ALERTS,

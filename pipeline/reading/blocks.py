@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from pipeline.errors import RejectedError
 from pipeline.formats import KEPT_BYTES, LINE_BYTES, ROOM
-from pipeline.unpacking import Stream
+from pipeline.reading.unpacking import Stream
 
 NEWLINE: Final = b"\n"
 LOOK: Final = 1 << 16
@@ -47,7 +47,7 @@ def blocks(stream: Stream, block_bytes: Callable[[], int]) -> Iterator[Block | L
     """Cut a stream at line ends into blocks of about `block_bytes()`; the last line may lack its end.
 
     >>> import io
-    >>> from pipeline.unpacking import Plain
+    >>> from pipeline.reading.unpacking import Plain
     >>> for block in blocks(Plain(io.BytesIO(b"one\\ntwo\\nthree")), lambda: 10):
     ...     print(block.data[: block.size].tobytes())
     b'one\\ntwo\\n'

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline import risk
-from pipeline.drawing import LEVELS, ascii_only, balance, bar, clock, plot, printable, span
+from pipeline.story.drawing import LEVELS, ascii_only, balance, bar, clock, plot, printable, span
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False, min_value=-1e300, max_value=1e300)
 SCORES = st.floats(min_value=0, max_value=100)

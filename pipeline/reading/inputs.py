@@ -27,8 +27,8 @@ from pipeline.events.batch import Batch
 from pipeline.formats import ROOM, Decoded, Rejected, native
 from pipeline.formats._documents import lay_flat
 from pipeline.plugins import discover
-from pipeline.reading import Reader, Settings, Shares, Source
-from pipeline.unpacking import PACKINGS, Stream
+from pipeline.reading.reader import Reader, Settings, Shares, Source
+from pipeline.reading.unpacking import PACKINGS, Stream
 
 try:
     import resource

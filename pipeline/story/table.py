@@ -9,9 +9,9 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.drawing import bar, clock
-from pipeline.event_words import shown
-from pipeline.telling import COLOURS, level_of, render
+from pipeline.story.drawing import bar, clock
+from pipeline.story.event_words import shown
+from pipeline.story.telling import COLOURS, level_of, render
 
 CHIEF: Final = 3
 """Terms named for one agent, the largest at its peak."""

@@ -14,13 +14,13 @@ import orjson
 import pytest
 import zstandard
 
-from pipeline import inputs
 from pipeline.errors import InputError
 from pipeline.events.batch import Batch
 from pipeline.formats import Decoded
-from pipeline.inputs import Skipped, find
-from pipeline.merge import Stream, merge
-from pipeline.reading import Reader, Settings, Shares, Source
+from pipeline.reading import inputs
+from pipeline.reading.inputs import Skipped, find
+from pipeline.reading.merge import Stream, merge
+from pipeline.reading.reader import Reader, Settings, Shares, Source
 from tests.naive.batches import events
 
 

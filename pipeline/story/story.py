@@ -17,7 +17,7 @@ from typing import Annotated, Any, Final
 
 from msgspec import Meta, Struct, field, to_builtins
 
-from pipeline.written import Alert, Cause, Evidence, Score, lines_of, resolve
+from pipeline.story.written import Alert, Cause, Evidence, Score, lines_of, resolve
 
 REASONS: Final = (
     "it is the evidence",

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from pipeline.drawing import span
 from pipeline.shell.show import neutral
-from pipeline.story import Fold
+from pipeline.story.drawing import span
+from pipeline.story.story import Fold
 
 WRITTEN: Final = 400
 """Characters shown of a command or a sentence; the rest is counted."""

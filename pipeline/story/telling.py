@@ -21,10 +21,10 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.drawing import LEVELS, balance, bar, clock, plot, span
-from pipeline.event_words import WRITTEN, rests_on, shown
-from pipeline.story import REASONS, Fold, Standing, Story
-from pipeline.written import Alert, Cause
+from pipeline.story.drawing import LEVELS, balance, bar, clock, plot, span
+from pipeline.story.event_words import WRITTEN, rests_on, shown
+from pipeline.story.story import REASONS, Fold, Standing, Story
+from pipeline.story.written import Alert, Cause
 
 COLOURS: Final = {90: "bold red", 70: "red", 50: "yellow", 0: "green"}
 CHANGES: Final = {"opened": "○", "raised": "↑", "closed": "↓"}

@@ -13,10 +13,10 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.blocks import Block, Break, LongLine, blocks
 from pipeline.errors import RejectedError
 from pipeline.formats import KEPT_BYTES, LINE_BYTES, ROOM
-from pipeline.unpacking import Gzip, Plain, Stream, Zstd
+from pipeline.reading.blocks import Block, Break, LongLine, blocks
+from pipeline.reading.unpacking import Gzip, Plain, Stream, Zstd
 
 MEBIBYTE = 1 << 20
 

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline import written
 from pipeline.errors import InputError, UsageError
 from pipeline.sinks import _gate
-from pipeline.written import Score, lines_of, resolve
+from pipeline.story import written
+from pipeline.story.written import Score, lines_of, resolve
 
 NAMES = st.text(min_size=1, max_size=12).filter(lambda s: s.encode("utf-8", "ignore").decode() == s)
 
