@@ -213,7 +213,7 @@ def key_of(strength: float, ts: int, half_life_ms: int) -> int:
 @kernel
 def faded(key: int, now: int, half_life_ms: int) -> float:
     """What is left at `now` (µs) of the strength that a key stands for, in nats."""
-    left = 2.0 ** ((key - (now // 1000) * STEPS) / (STEPS * half_life_ms))
+    left = math.exp2((key - (now // 1000) * STEPS) / (STEPS * half_life_ms))
     return left if left >= FADED else 0.0
 
 
@@ -268,7 +268,7 @@ def agreement(own: Any, live: NDArray[np.float64], panel: Panel, settings: Any) 
                             placed = settings["agreement_place"] if same_place(own["named"]) else 0.0
                         share += placed
                     apart = max(0, begun[d] - ended[e], begun[e] - ended[d])
-                    close = 2.0 ** (-(apart * 1e-6) / settings["agreement_half_s"])
+                    close = math.exp2(-(apart * 1e-6) / settings["agreement_half_s"])
                     best = max(best, share * min(live[d], live[e]) * close)
             total += best
     capped: float = min(total, settings["agreement_cap"])

@@ -24,6 +24,7 @@ Page, E. S. (1954), Continuous inspection schemes, Biometrika 41: a sum of log-l
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -142,7 +143,7 @@ def step(
             state[a]["turned"] = ts[i]
         gone = ts[i] - state[a]["last"]
         if gone > 0:
-            fade = 0.5 ** (gone / half_life)
+            fade = math.exp2(-gone / half_life)
             state[a]["last"] = ts[i]
             state[a]["looks"] *= fade
             state[a]["acts"] *= fade

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -38,7 +39,7 @@ def bits(mask: int) -> set[int]:
 
 def feed(a: Agent, row: Row, s: FactSettings) -> float:
     if row.ts > a.last:
-        fade = 0.5 ** ((row.ts - a.last) / (s.half_life_s * 1e6))
+        fade = math.exp2(-(row.ts - a.last) / (s.half_life_s * 1e6))
         a.looks, a.acts, a.excess, a.chain = a.looks * fade, a.acts * fade, a.excess * fade, a.chain * fade
         a.top, a.next = round(a.top * fade), round(a.next * fade)
         a.last = row.ts

@@ -34,7 +34,7 @@ def since_last_silence(history: Iterable[Said]) -> list[Said]:
 
 def faded(strength: float, ts: int, now: int, half_life_ms: int) -> float:
     key = round(4096 * math.log2(strength)) * half_life_ms + (ts // 1000) * 4096
-    left: float = 2.0 ** ((key - (now // 1000) * 4096) / (4096 * half_life_ms))
+    left = math.exp2((key - (now // 1000) * 4096) / (4096 * half_life_ms))
     return left if left >= 0.05 else 0.0
 
 
@@ -95,7 +95,7 @@ def agreement(
                 begun, ended = min(t for _, t in spoke[d]), max(t for _, t in spoke[d])
                 begun2, ended2 = min(t for _, t in spoke[e]), max(t for _, t in spoke[e])
                 apart = max(0, begun - ended2, begun2 - ended)
-                best = max(best, share * min(live[d], live[e]) * 2.0 ** (-(apart * 1e-6) / settings.agreement_half_s))
+                best = max(best, share * min(live[d], live[e]) * math.exp2(-(apart * 1e-6) / settings.agreement_half_s))
         total += best
     return min(total, settings.agreement_cap)
 
