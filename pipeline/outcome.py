@@ -185,11 +185,8 @@ class Scribe:
             else None
         )
         words = seat.part.explain(why)
-        since = (
-            int(why["since"])
-            if "since" in (why.dtype.names or ())
-            else ts - max(0, round(shown.get("duration", 0.0) * 1e6))
-        )
+        lasted = seat.part.lasted(why) if hasattr(seat.part, "lasted") else round(shown.get("duration", 0.0) * 1e6)
+        since = ts - max(0, lasted)
         if finding is not None and itself is not None:
             words = f"{finding.words}; {words}" if words else finding.words
             shown["command"] = self.commands.texts[itself]

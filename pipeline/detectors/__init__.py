@@ -15,6 +15,10 @@ A detector is a module of this folder with these names. Nothing else has to know
     step       the kernel, see below
     explain    (why: np.void) -> str: one sentence for people, with figures and units
 
+and, where it speaks of something that lasts,
+
+    lasted     (why: np.void) -> int: for how many µs it had lasted at this row: causes came just before it began
+
 A kernel walks the rows in order, changes the state row of each event's agent, and says a strength for each row: the
 log-likelihood ratio, in nats, of what is known about this agent after this row under misbehaving against innocent.
 0 says nothing; it is never negative, never NaN, and at most `cap`. The prior is about -5.3 nats, so 5.3 alone is a

@@ -269,6 +269,11 @@ def step(ts: I64, agent: I32, declared: U8, gpu: Gpu, state: Any, settings: Any,
                 why[i]["dram"] = gpu.dram_active[i]
 
 
+def lasted(why: np.void) -> int:
+    """For how many µs the GPU had worked."""
+    return round(float(why["worked_s"]) * 1e6)
+
+
 def explain(why: np.void) -> str:
     """One sentence, with figures.
 

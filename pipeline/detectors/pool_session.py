@@ -473,6 +473,11 @@ def step(ts: I64, agent: I32, place: U8, flow: Flow, state: Any, settings: Any, 
         strength[i] = min(max(nats, 0.0), s["cap"])
 
 
+def lasted(why: np.void) -> int:
+    """For how many µs the session had lasted."""
+    return round(float(why["age_s"]) * 1e6)
+
+
 def explain(why: np.void) -> str:
     """One sentence for people.
 

@@ -329,6 +329,11 @@ def step(
         why[i]["proto"] = proto
 
 
+def lasted(why: np.void) -> int:
+    """For how many µs the walk had lasted."""
+    return round(float(why["span"]))
+
+
 def explain(why: np.void) -> str:
     """The words for people.
 

@@ -333,6 +333,11 @@ def step(
             own["flow"][s] = NONE
 
 
+def lasted(why: np.void) -> int:
+    """For how many µs the session had lasted."""
+    return round(float(why["life"]))
+
+
 def explain(why: np.void) -> str:
     """The words for people.
 
