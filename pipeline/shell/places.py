@@ -96,13 +96,14 @@ def own(host: str) -> bool:
 
 
 def inside(host: str) -> bool:
-    """Whether `host` is an address of a private network (RFC 1918, RFC 4193, link-local, RFC 6598) or this machine.
+    """Whether `host` is this machine, an address of a private network (RFC 1918, 4193, 6598, link-local) or a name that
+    no public resolver knows (.local RFC 6762, .home.arpa RFC 8375, .internal as ICANN reserved it in 2024).
 
     Example:
-        >>> inside("10.2.3.4"), inside("203.0.113.9"), inside("example.org")
-        (True, False, False)
+        >>> inside("10.2.3.4"), inside("registry.lab.internal"), inside("203.0.113.9"), inside("example.org")
+        (True, True, False, False)
     """
-    if own(host):
+    if own(host) or host.endswith((".internal", ".local", ".home.arpa")):
         return True
     try:
         address = ipaddress.ip_address(host.strip("[]"))
