@@ -72,6 +72,7 @@ class Scribe:
         self.names = [*(seat.name for seat in seats), "agreement", "silence"]
         self.techniques = [next(iter(seat.part.ATTACK), None) for seat in seats]
         self.stories = [judge.STORY for judge in commands.detectors.values()]
+        self.judges = {name: d for d, name in enumerate(commands.detectors)}
 
     def late(
         self, part: Part, rows: NDArray[np.intp], newest: NDArray[np.int64], lateness: float
@@ -179,11 +180,7 @@ class Scribe:
         assert part is not None
         agent, ts, why = self.agents.name(a), int(order.ts[at]), whys[d][i]
         itself = int(numbers[i]) if k == COMMAND else None
-        finding = (
-            self.commands.findings[itself][list(self.commands.detectors).index(seat.name)]
-            if itself is not None
-            else None
-        )
+        finding = self.commands.findings[itself][self.judges[seat.name]] if itself is not None else None
         words = seat.part.explain(why)
         lasted = seat.part.lasted(why) if hasattr(seat.part, "lasted") else round(shown.get("duration", 0.0) * 1e6)
         since = ts - max(0, lasted)

@@ -149,7 +149,7 @@ class Scorer:
         order = self._ordered(batch, rows)
         numbers = self._numbers(batch)
         strengths, whys = self.strengths(batch, rows, numbers, afresh)
-        places = self._places(batch, order, strengths, numbers)
+        places = self._places(batch, strengths, numbers)
         self._fold(batch, order, numbers, strengths, whys, places, outcome)
         for k, part in enumerate(batch.parts):
             self.account.scored[k] += len(part) if part else 0
@@ -319,7 +319,7 @@ class Scorer:
         )
 
     def _places(
-        self, batch: Batch, order: Order, strengths: NDArray[np.float64], numbers: NDArray[np.int64]
+        self, batch: Batch, strengths: NDArray[np.float64], numbers: NDArray[np.int64]
     ) -> list[NDArray[np.uint64]]:
         """For each kind the hashes of the places that a row of evidence names or reaches; empty where none is known."""
         out = [np.zeros((0, 2), np.uint64) for _ in KINDS]

@@ -15,6 +15,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import msgspec
 import numpy as np
@@ -33,12 +34,19 @@ ROWS = 64
 VERSION = 1
 
 
+_LAYOUTS: WeakKeyDictionary[Scorer, str] = WeakKeyDictionary()
+"""A scorer's record types and settings never change, and every chunk of every checkpoint names them."""
+
+
 def layout(scorer: Scorer) -> str:
-    """A digest of what the bytes of a snapshot mean.
+    """A digest of what the bytes of a snapshot mean, made once for each scorer.
 
     >>> layout(Scorer()) == layout(Scorer())
     True
     """
+    known = _LAYOUTS.get(scorer)
+    if known is not None:
+        return known
     parts = [str(VERSION)]
     for seat in scorer.seats:
         parts += [
@@ -53,7 +61,8 @@ def layout(scorer: Scorer) -> str:
         scorer.hushed.tobytes().hex(),
         repr(msgspec.to_builtins(scorer.tuning.scorer)),
     ]
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+    _LAYOUTS[scorer] = made = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+    return made
 
 
 def changed(scorer: Scorer) -> list[int]:

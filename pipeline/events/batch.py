@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pipeline.events.codes import KINDS
 from pipeline.events.columns import Command, Common, Flow, Gpu
-from pipeline.events.strings import Strings, concat, pack, take
+from pipeline.events.strings import Strings, pack, take
 
 Columns = TypeVar("Columns", bound=Common | Flow | Gpu | Command)
 
@@ -58,26 +58,9 @@ def select(columns: Columns, rows: NDArray[np.intp] | slice) -> Columns:
     return cast(Columns, made)
 
 
-def join(many: list[Columns]) -> Columns:
-    """Columns of several parts one after another."""
-    if len(many) == 1:
-        return many[0]
-    made = type(many[0])._make(
-        concat(list(c)) if isinstance(c[0], Strings) else np.concatenate(c) for c in zip(*many, strict=True)
-    )
-    return cast(Columns, made)
-
-
 def select_part(part: Part, rows: NDArray[np.intp] | slice) -> Part:
     """Some rows of a part."""
     return Part(select(part.common, rows), select(part.columns, rows))
-
-
-def join_parts(parts: list[Part]) -> Part:
-    """Parts of one kind one after another."""
-    if len(parts) == 1:
-        return parts[0]
-    return Part(join([p.common for p in parts]), join([p.columns for p in parts]))
 
 
 def blank(kind: int, agents: list[str]) -> Part:

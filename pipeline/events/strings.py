@@ -55,15 +55,3 @@ def text(column: Strings, row: int) -> str | None:
 def take(column: Strings, rows: NDArray[np.intp]) -> Strings:
     """The same buffer, other rows."""
     return Strings(column.data, column.offset[rows], column.length[rows])
-
-
-def concat(columns: list[Strings]) -> Strings:
-    """Columns one after another."""
-    if len(columns) == 1:
-        return columns[0]
-    base = np.cumsum([0] + [len(c.data) for c in columns[:-1]])
-    return Strings(
-        np.concatenate([c.data for c in columns]),
-        np.concatenate([c.offset + b for c, b in zip(columns, base, strict=True)]),
-        np.concatenate([c.length for c in columns]),
-    )
