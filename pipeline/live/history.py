@@ -137,7 +137,8 @@ class Past:
         """One chunk of records."""
         if records:
             share = self.shares[tp.partition]
-            self.lines[tp.partition].add(messages.read(self.kinds[tp.topic], records, share.keys), 0.0)
+            chunk = messages.read(self.kinds[tp.topic], records, share.keys)
+            self.lines[tp.partition].add(chunk, 0.0)
 
     def advance(self) -> None:
         """Apply what may be applied."""

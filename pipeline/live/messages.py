@@ -4,9 +4,8 @@
     record 1   {"agent": ..}\\n{"agent": ..}   line 1, 2      owner = [0, 1, 1, ...]: which record a line came in
     record 2   [{..}, {..}]                  line 3, 4
 
-The values are laid side by side and read at once. The key of a record must be the agent of its events and its
-partition the one that the key
-gives: an agent whose events lay on two partitions would be two agents in two workers.
+The values lie side by side and are read at once. The key of a record must be the agent of its events and its partition
+the one that the key gives: an agent whose events lay on two partitions would be two agents in two workers.
 """
 
 from __future__ import annotations
@@ -15,23 +14,23 @@ from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
-from aiokafka.partitioner import murmur2
 from numpy.typing import NDArray
 
 from pipeline.events.batch import Batch, of_kind, select_part
 from pipeline.events.codes import KINDS
 from pipeline.events.strings import Strings, raw
-from pipeline.formats import KEPT_BYTES, ROOM, native
+from pipeline.formats import KEPT_BYTES, native
 from pipeline.formats._documents import lay_flat, one_object
 from pipeline.kernels.compiled import kernel
 from pipeline.kernels.interning import same_bytes
+from pipeline.kernels.wide import first_bit, line_ends32
+from pipeline.live.keys import Keys
+from pipeline.live.records import Fetched, Records, only
+from pipeline.live.records import read as read_records
 
-KNOWN_KEYS: Final = 100_000
-"""Keys whose partition is remembered; then all are looked up anew."""
-
-OPENING: Final = b"["
-BEHIND: Final = bytes(ROOM - 1)
-"""Follows the last line's end: the free bytes that kernels may look at."""
+BLANK: Final = tuple(b" \t\n\r\x0b\x0c")
+ARRAY: Final = ord("[")
+OBJECT: Final = ord("{")
 
 
 class Refused(NamedTuple):
@@ -76,68 +75,37 @@ class Chunk(NamedTuple):
     size: int
 
 
-class Keys:
-    """Which keys belong on this partition.
-
-    >>> keys = Keys(0, 1, strict=True)
-    >>> keys.wrong(b"lab/a"), keys.wrong(None)
-    (None, 'expected the agent as key, got none')
-    """
-
-    def __init__(self, partition: int, partitions: int, strict: bool) -> None:
-        self.partition, self.partitions, self.strict = partition, partitions, strict
-        self.known: set[bytes] = set()
-
-    def all_right(self, keys: Sequence[bytes | None]) -> bool:
-        """Whether none of these is wrong."""
-        return not any(map(self.wrong, set(keys) - self.known))
-
-    def wrong(self, key: bytes | None) -> str | None:
-        """What is wrong with a key, or None."""
-        if not key:
-            return "expected the agent as key, got none"
-        if key in self.known:
-            return None
-        right = (murmur2(key) & 0x7FFFFFFF) % self.partitions if self.strict else self.partition
-        if right != self.partition:
-            return f"expected partition {right} for key {key[:80].decode('utf-8', 'replace')!r}, got {self.partition}"
-        if len(self.known) >= KNOWN_KEYS:
-            self.known.clear()
-        self.known.add(key)
-        return None
-
-
-def read(kind: str, records: Sequence[Any], keys: Keys) -> Chunk:
-    """Read the records (one or more) of one chunk of the topic of a kind."""
+def read(kind: str, found: Fetched | Sequence[Any], keys: Keys, first: int = 0) -> Chunk:
+    """Read what one fetch brought of the topic of a kind, from offset `first` on."""
+    records = read_records(found, first)
     refused: list[Refused] = []
     entries: list[Entry] = []
-    names, values = [r.key for r in records], [r.value for r in records]
-    offsets = [r.offset for r in records]
-    where = np.array(offsets, np.int64)
-    came = np.array([r.timestamp or 0 for r in records], np.int64)
-    owners: NDArray[np.int64] = np.arange(len(values))
-    if not (all(values) and keys.all_right(names)):
-        good = []
-        for i, (key, value) in enumerate(zip(names, values, strict=True)):
+    owners: NDArray[np.int64] = np.arange(len(records))
+    good = keys.right(records.key)
+    good &= records.value.length > 0
+    readable = records
+    if not good.all():
+        for i in np.flatnonzero(~good).tolist():
+            key, value = raw(records.key, i), raw(records.value, i)
             wrong = keys.wrong(key)
             if wrong is None and value is None and kind == "registry":
-                entries.append(Entry(i, key.decode("utf-8", "replace"), None))
-            elif wrong is not None or not value:
+                entries.append(Entry(i, (key or b"").decode("utf-8", "replace"), None))
+            else:
                 got = "a tombstone" if value is None else "nothing"
                 refused.append(
-                    Refused(offsets[i], wrong or f"expected an event, got {got}", (value or b"")[:KEPT_BYTES])
+                    Refused(
+                        int(records.offset[i]), wrong or f"expected an event, got {got}", (value or b"")[:KEPT_BYTES]
+                    )
                 )
-            else:
-                good.append(i)
-        owners = np.array(good, np.int64)
-        values = [values[i] for i in good]
-    text, counts = lines_of(values)
-    size = len(text) - ROOM
-    decoded = native.decode_lines(np.frombuffer(text, np.uint8), size, 0, 0)
-    owner = owners if counts is None else np.repeat(owners, counts)
-    refused += [Refused(offsets[owner[r.position]], r.reason, r.raw) for r in decoded.rejected]
+        owners = np.flatnonzero(good)
+        readable = only(records, owners)
+    values, lines = lines_of(readable.value)
+    decoded = native.decode_lines(values.data, readable.size, 0, 0)
+    owner = owners if lines is None else np.repeat(owners, lines)
+    refused += [Refused(int(records.offset[owner[r.position]]), r.reason, r.raw) for r in decoded.rejected]
     for entry in registry(decoded.registry, values, owners) if decoded.registry else ():
-        key, value, offset = records[entry.record].key, records[entry.record].value, offsets[entry.record]
+        key, value = raw(records.key, entry.record) or b"", raw(records.value, entry.record) or b""
+        offset = int(records.offset[entry.record])
         if kind != "registry":
             refused.append(
                 Refused(offset, f"expected a {kind} event, got a registry entry", value[:KEPT_BYTES], entry.agent)
@@ -147,56 +115,88 @@ def read(kind: str, records: Sequence[Any], keys: Keys) -> Chunk:
             refused.append(Refused(offset, reason, value[:KEPT_BYTES], entry.agent))
         else:
             entries.append(entry)
-    batch, record = keep(decoded.batch, kind, owner, records, names, where, refused)
+    batch, record = keep(decoded.batch, kind, owner, records, refused)
     return Chunk(
         kind,
-        where,
-        came,
+        records.offset,
+        records.time,
         batch,
         record,
         sorted(entries, key=lambda e: e.record),
         sorted(refused, key=lambda r: r.offset),
-        size,
+        readable.size,
     )
 
 
-def lines_of(values: Sequence[bytes]) -> tuple[bytearray, list[int] | None]:
-    """Values as lines with ROOM bytes behind them, and of how many lines each is; None where each is one.
+def lines_of(values: Strings) -> tuple[Strings, NDArray[np.int64] | None]:
+    """Values with those that hold an array, or an object over several lines, laid flat; and of how many lines each is,
+    None where each is one.
 
-    >>> text, counts = lines_of([b"{}", b"[1, 2]"])
-    >>> text[:-ROOM], counts
-    (bytearray(b'{}\\n 1\\n 2\\n'), [1, 3])
+    >>> from pipeline.live.records import columns
+    >>> records = columns([Record(b"a", b"{}"), Record(b"a", b"[1, 2]")])
+    >>> values, lines = lines_of(records.value)
+    >>> values.data[: records.size].tobytes(), lines.tolist()
+    (b'{}\\n 1\\n 2\\n\\n', [1, 3])
     """
-    if not values:
-        return bytearray(ROOM), None
-    text = bytearray(b"\n").join([*values, BEHIND])
-    if text.count(b"\n") == len(values) and OPENING not in {value[:1] for value in values}:
-        return text, None
-    flat = [
-        lay_flat(value) if value.lstrip()[:1] == OPENING or (b"\n" in value and one_object(value)) else value
-        for value in values
-    ]
-    return bytearray(b"\n").join([*flat, BEHIND]), [value.count(b"\n") + 1 for value in flat]
+    lines = np.empty(len(values.length), np.int64)
+    odd = np.empty(len(values.length), np.bool_)
+    if not count_lines(values, lines, odd):
+        return values, None
+    if odd.any():
+        values = values._replace(data=values.data.copy())
+    for i in np.flatnonzero(odd).tolist():
+        value = raw(values, i) or b""
+        if value.lstrip()[:1] == b"[" or one_object(value):
+            flat = lay_flat(value)
+            begin = int(values.offset[i])
+            values.data[begin : begin + len(flat)] = np.frombuffer(flat, np.uint8)
+            lines[i] = flat.count(b"\n") + 1
+    return values, lines
 
 
-def registry(found: list[dict[str, Any]], values: Sequence[bytes], owners: NDArray[np.int64]) -> list[Entry]:
+@kernel
+def count_lines(values: Strings, lines: NDArray[np.int64], odd: NDArray[np.bool_]) -> bool:
+    """Fill lines[i] with how many lines the i-th value is, odd[i] with whether it may hold an array or an object over
+    several lines; whether any is more than one line."""
+    data, several = values.data, False
+    for i in range(len(lines)):
+        begin = values.offset[i]
+        end = begin + values.length[i]
+        first = begin
+        while first < end and data[first] in BLANK:
+            first += 1
+        odd[i] = first < end and data[first] == ARRAY
+        found, second = 0, end
+        for at in range(begin, end, 32):
+            ends = line_ends32(data, at)
+            while ends:
+                line_end = at + first_bit(ends)
+                if line_end >= end:
+                    break
+                found += 1
+                if second == end and line_end > first:
+                    second = line_end
+                ends &= ends - 1
+        while second < end and data[second] in BLANK:
+            second += 1
+        odd[i] |= second < end and data[second] != OBJECT
+        lines[i] = found + 1
+        several |= found > 0 or odd[i]
+    return several
+
+
+def registry(found: list[dict[str, Any]], values: Strings, owners: NDArray[np.int64]) -> list[Entry]:
     """Registry entries with the record that each came in: a message holds one, as Kafka keeps one a key."""
-    if len(found) == len(values):
+    if len(found) == len(owners):
         return [Entry(int(i), entry["agent"], entry) for i, entry in zip(owners, found, strict=True)]
     out = []
-    for i, value in zip(owners.tolist(), values, strict=True):
-        out += [Entry(i, entry["agent"], entry) for entry in native.decode(value, 0, 0).registry]
+    for row, i in enumerate(owners.tolist()):
+        out += [Entry(i, entry["agent"], entry) for entry in native.decode(raw(values, row) or b"", 0, 0).registry]
     return out
 
 
 def keep(
-    batch: Batch,
-    kind: str,
-    owner: NDArray[np.int64],
-    records: Sequence[Any],
-    names: Sequence[bytes | None],
-    where: NDArray[np.int64],
-    refused: list[Refused],
+    batch: Batch, kind: str, owner: NDArray[np.int64], records: Records, refused: list[Refused]
 ) -> tuple[Batch | None, NDArray[np.int64]]:
     """The events of the topic's kind whose agent is their record's key, and the record of each; the others are
     refused."""
@@ -208,37 +208,24 @@ def keep(
         mine = owner[part.common.position]
         right = np.full(len(part), KINDS[k] == kind)
         if KINDS[k] == kind:
-            same_names(part.common.agent, packed(names), mine, right)
+            same_names(part.common.agent, records.key, mine, right)
         for i in np.flatnonzero(~right).tolist():
             agent = (raw(part.common.agent, i) or b"").decode("utf-8", "replace")
-            told = records[mine[i]]
+            key, value = raw(records.key, mine[i]) or b"", raw(records.value, mine[i]) or b""
             reason = (
                 f"expected a {kind} event, got {KINDS[k]}"
                 if KINDS[k] != kind
-                else f"expected the agent {agent[:80]!r} as key, got {told.key[:80].decode('utf-8', 'replace')!r}"
+                else f"expected the agent {agent[:80]!r} as key, got {key[:80].decode('utf-8', 'replace')!r}"
             )
-            refused.append(Refused(told.offset, reason, told.value[:KEPT_BYTES], agent))
+            refused.append(Refused(int(records.offset[mine[i]]), reason, value[:KEPT_BYTES], agent))
         if right.any():
             rows = np.flatnonzero(right)
             part = part if right.all() else select_part(part, rows)
             record = mine[rows]
-            part.common.position[:] = where[record]
+            part.common.position[:] = records.offset[record]
             part.common.source[:] = k
             kept = of_kind(k, part)
     return kept, record
-
-
-def packed(keys: Sequence[bytes | None]) -> Strings:
-    """Keys as a column; an absent one is empty.
-
-    >>> packed([b"ab", None, b"c"]).offset.tolist()
-    [0, 2, 2]
-    """
-    some = [key or b"" for key in keys]
-    length = np.fromiter(map(len, some), np.int32, len(some))
-    offset = np.zeros(len(some), np.int64)
-    np.cumsum(length[:-1], out=offset[1:])
-    return Strings(np.frombuffer(bytearray(b"".join(some)), np.uint8), offset, length)
 
 
 @kernel
@@ -263,4 +250,5 @@ class Record(NamedTuple):
 def warm() -> None:
     """Have the kernels of reading compiled."""
     native.warm()
-    read("command", [Record(b"warm", b'[{"agent": "warm", "ts": 0, "command": "true"}]')], Keys(0, 1, strict=True))
+    lines = [Record(b"warm", b'[{"agent": "warm", "ts": 0, "command": "true"}]')]
+    read("command", lines, Keys(0, 1, strict=True))

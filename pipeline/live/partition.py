@@ -15,7 +15,8 @@ from pipeline.errors import RejectedError, StateError
 from pipeline.events.codes import KINDS
 from pipeline.events.together import interleave
 from pipeline.formats import KEPT_BYTES
-from pipeline.live.messages import Keys, Refused
+from pipeline.live.keys import Keys
+from pipeline.live.messages import Refused
 from pipeline.live.order import Piece
 from pipeline.outcome import Outcome
 from pipeline.scorer import Scorer, Tuning

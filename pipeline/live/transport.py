@@ -1,12 +1,10 @@
 """faust's Kafka consumer, with three things done otherwise; registered as a transport, nothing in faust is changed.
 
-Whole chunks    faust 0.15.3 spends 70 to 100 µs a message, most of it in four asyncio tasks each. Here one fetched
-chunk of a partition is
-                one faust event whose value is the list of records.
+Whole chunks    faust 0.15.3 spends 70 to 100 µs a message, most of it in four asyncio tasks each. Here what one fetch
+                brought of a partition is one faust event, and its value the bytes as they came.
 Own offsets     inputs are read from the offsets in the state, not from the group's commits, which only report the lag.
 No parking      faust never asks aiokafka's coordinator for its errors, and after one unexpected error in a join a
-worker would idle
-                for ever. Here they are asked for, and the coordinator goes on.
+                worker would idle for ever. Here they are asked for, and the coordinator goes on.
 """
 
 from __future__ import annotations
@@ -21,6 +19,9 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 from mode import Service
 
+from pipeline.live.fetching import as_bytes
+from pipeline.live.records import Fetched
+
 SCHEME = "agentrisk"
 FETCH_S = 0.2
 """Seconds that one fetch waits for records: until then a partition that can take more again is not asked for."""
@@ -28,6 +29,16 @@ FULL_S = 0.02
 """Seconds to wait where nothing may be fetched, since enough is held of every topic."""
 COORDINATOR_ERRORS = 20
 """Coordinator errors in a row after which the worker gives up."""
+
+
+class Thread(driver.AIOKafkaConsumerThread):
+    """faust's thread around aiokafka's consumer, whose fetches come as bytes."""
+
+    async def on_start(self) -> None:
+        """Start the consumer."""
+        await super().on_start()
+        consumer: Any = self._consumer
+        as_bytes(consumer._fetcher)
 
 
 class Consumer(driver.Consumer):
@@ -45,6 +56,9 @@ class Consumer(driver.Consumer):
         """The next offset after what was handed on last."""
         self.caught_up: dict[TP, tuple[float, int]] = {}
         """When all there was had been fetched last (s, monotonic), and what had been handed on by then."""
+
+    def _new_consumer_thread(self) -> Thread:
+        return Thread(self, loop=self.loop, beacon=self.beacon)
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
         """Seek to the offsets in the state; from here on events count."""
@@ -91,31 +105,33 @@ class Consumer(driver.Consumer):
         except Exception as error:  # as faust's own loop does: the next assignment seeks again
             self.log.warning("seek while no events flow: %r", error)
 
-    async def _hand_on(self, tp: TP, records: list[Any], generation: int) -> None:
+    async def _hand_on(self, tp: TP, chunk: list[Any], generation: int) -> None:
+        found: Fetched | list[Any] = chunk[0] if isinstance(chunk[0], Fetched) else chunk
+        if isinstance(found, Fetched):
+            next_offset, last_time = found.next_offset, found.last_time
+        else:
+            next_offset, last_time = found[-1].offset + 1, found[-1].timestamp or 0
         read = self._read_offset[tp]
-        if read is not None:
-            records = [record for record in records if record.offset >= read]
-        if not records:
+        if read is not None and next_offset <= read:
             return
-        last = records[-1].offset
         message = ConsumerMessage(
             tp.topic,
             tp.partition,
-            last,
-            (records[-1].timestamp or 0) / 1000.0,
+            next_offset - 1,
+            last_time / 1000.0,
             0,
             None,
             None,
-            cast(Any, records),
+            cast(Any, found),
             None,
             0,
-            len(records),
+            0,
             tp,
             generation_id=generation,
         )
         await self.wait_first(self.callback(message), self.suspend_flow.wait())
-        self._read_offset[tp] = last
-        self.handed[tp] = last + 1
+        self._read_offset[tp] = next_offset - 1
+        self.handed[tp] = next_offset
 
     def behind(self, tp: TP, next_offset: int, since: float) -> bool:
         """Whether more than what lies before `next_offset` is to be had of a partition, of what was there at `since`.

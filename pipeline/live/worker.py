@@ -25,7 +25,7 @@ from mode import CrashingSupervisor
 
 from pipeline.errors import AgentRiskError
 from pipeline.kafka_settings import Settings
-from pipeline.live import messages, security, topics, transport
+from pipeline.live import messages, records, security, topics, transport
 from pipeline.live.checkpoint import Kept, Store
 from pipeline.live.health import Health
 from pipeline.live.logs import log
@@ -154,11 +154,11 @@ class Worker:
 
     async def consume(self, stream: Any) -> None:
         """Take every chunk in that faust hands over."""
-        async for records in stream:
+        async for found in stream:
             message = stream.current_event.message
             kept = self.store.kept.get(message.partition)
             if kept is not None and self.counts(message.generation_id):
-                await self.take(kept, self.kinds[message.topic], records)
+                await self.take(kept, self.kinds[message.topic], found)
 
     def counts(self, generation: int) -> bool:
         """Whether events of a generation count: its state has been read back and its inputs have been sought."""
@@ -166,17 +166,17 @@ class Worker:
             self.store.generation is not None and self.store.generation == self.app.consumer_generation_id == generation
         )
 
-    async def take(self, kept: Kept, kind: str, records: list[Any]) -> None:
+    async def take(self, kept: Kept, kind: str, found: Any) -> None:
         """Read one chunk and line it up; the chunk before it is scored meanwhile."""
         share, line_up = kept.share, kept.line_up
         try:
             expected = line_up.next.get(kind, share.offsets.get(kind))
-            if expected is not None:
-                line_up.expect(kind, expected, records[0].offset, f"{self.names[kind]} partition {share.number}")
-                records = [record for record in records if record.offset >= expected]
-            if records:
-                loop = asyncio.get_running_loop()
-                chunk = await loop.run_in_executor(self.reading, messages.read, kind, records, share.keys)
+            loop = asyncio.get_running_loop()
+            chunk = await loop.run_in_executor(self.reading, messages.read, kind, found, share.keys, expected or 0)
+            if len(chunk.offsets):
+                if expected is not None:
+                    where = f"{self.names[kind]} partition {share.number}"
+                    line_up.expect(kind, expected, int(chunk.offsets[0]), where)
                 line_up.add(chunk, time.monotonic())
                 self.held.set()
         except Exception as error:
@@ -404,6 +404,7 @@ async def first(stop: asyncio.Future[Any], work: Any) -> bool:
 def warm_up() -> None:
     """Have every kernel compiled before the group is joined: what is assigned is then scored at once."""
     warm()
+    records.warm()
     messages.warm()
 
 

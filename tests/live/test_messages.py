@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.events.records import event
-from pipeline.live.messages import Chunk, Keys, Record, read
+from pipeline.live.keys import Keys
+from pipeline.live.messages import Chunk, Record, read
 
 LS = b'{"agent":"lab/a","ts":5,"command":"ls"}'
 VALUES = [

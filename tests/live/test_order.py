@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.live.messages import Keys, Record, read
+from pipeline.live.keys import Keys
+from pipeline.live.messages import Record, read
 from pipeline.live.order import MOST_CHUNKS, PATIENCE_S, GapError, LineUp, Piece
 from pipeline.live.topics import EVENTS
 
