@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from aiokafka.consumer.fetcher import PartitionRecords
-from aiokafka.errors import CorruptRecordException
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.record.legacy_records import LegacyRecordBatchBuilder
 from aiokafka.record.memory_records import MemoryRecords
@@ -148,7 +147,7 @@ def test_bytes_that_no_broker_writes_are_refused_or_read_within_their_buffer(dat
     with suppress(CorruptRecordsError):
         got = rows_of(read(found, 0))
     # The client reads a record's attributes as a varint, where the format says one byte; and it trusts any text.
-    with suppress(CorruptRecordException, ValueError):
+    with suppress(Exception):
         expected = by_client(sound, 0)
     assert got is None or expected is None or got == expected
 
