@@ -7,6 +7,7 @@ alerts     what a score did to an agent's alert         schemas/alert.schema.jso
 
 from __future__ import annotations
 
+from bisect import bisect
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from types import ModuleType
@@ -23,6 +24,8 @@ from pipeline.events.codes import COMMAND, KINDS
 from pipeline.events.strings import text
 from pipeline.kernels.interning import Names
 from pipeline.registry import Registry
+
+REACHED = (0, *risk.LEVELS)
 
 
 @dataclass
@@ -99,26 +102,50 @@ class Scribe:
                     out[p] = event
         return out
 
-    def score(
-        self, a: int, now: int, score: float, logit: float, terms: list[float], last: list[int], run: int, episode: int
-    ) -> dict[str, Any]:
-        """A score of the agent in row `a` as of `now` (µs); `last` is µs + 1 of the newest event of each kind."""
-        agent = self.agents.name(a)
-        spoken = self.spoken(terms)
-        out: dict[str, Any] = {
-            "agent": agent,
-            "ts": records.seconds(now),
-            "score": score,
-            "level": risk.level_of(score),
-            "logit": logit,
-            "prior": self.prior,
-            "terms": spoken,
-            "attack": list(
-                dict.fromkeys(t for t, nats in zip(self.techniques, terms, strict=False) if t and nats != 0.0)
-            ),
-            "seen": {kind: records.seconds(t - 1) for kind, t in zip(KINDS, last, strict=True) if t},
-        }
-        return out | self._lineage(agent, run, episode)
+    def scores(
+        self,
+        agents: NDArray[np.int64],
+        value: NDArray[np.float64],
+        terms: NDArray[np.float64],
+        last: NDArray[np.int64],
+        run: NDArray[np.int64],
+    ) -> list[dict[str, Any]]:
+        """Scores of the agents in some rows, each as of its newest event; arrays of as many rows as in risk.Wanted."""
+        runs = {n: self.runs.name(n) for n in np.unique(run[:, 0]).tolist() if n >= 0}
+        episodes = {n: self.episodes.name(n) for n in np.unique(run[:, 1]).tolist() if n >= 0}
+        out = []
+        for agent, (score, logit), nats, loud, newest, times, (said, episode) in zip(
+            self.agents.names(agents),
+            value.tolist(),
+            terms.tolist(),
+            (terms != 0.0).any(axis=1).tolist(),
+            last.tolist(),
+            ((last - 1) / 1e6).tolist(),
+            run.tolist(),
+            strict=True,
+        ):
+            record: dict[str, Any] = {
+                "agent": agent,
+                "ts": max(times),
+                "score": score,
+                "level": REACHED[bisect(risk.LEVELS, score)],
+                "logit": logit,
+                "prior": self.prior,
+                "terms": self.spoken(nats) if loud else {},
+                "attack": self._techniques(nats) if loud else [],
+                "seen": {kind: ts for kind, ts, there in zip(KINDS, times, newest, strict=True) if there},
+            }
+            declared = runs[said] if said >= 0 else self.registry.run(agent)
+            if said >= 0 or declared:
+                record["run"] = declared
+            if episode >= 0:
+                record["episode"] = episodes[episode]
+            out.append(record)
+        return out
+
+    def _techniques(self, terms: list[float]) -> list[str]:
+        """The first ATT&CK technique of each detector that spoke, each once."""
+        return list(dict.fromkeys(t for t, nats in zip(self.techniques, terms, strict=False) if t and nats != 0.0))
 
     def spoken(self, terms: list[float]) -> dict[str, float]:
         """The terms that are not 0, by their names."""

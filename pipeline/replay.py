@@ -186,11 +186,13 @@ class Walk:
         agents = 0
         records = self.last_records()
         while chunk := list(islice(records, CHUNK)):
-            for record in chunk:
-                for level in LEVELS:
-                    levels[str(level)] += record["peak"]["score"] >= level
+            peaks = [record["peak"]["score"] for record in chunk]
+            for level in LEVELS:
+                levels[str(level)] += sum(peak >= level for peak in peaks)
             agents += len(chunk)
-            riskiest = heapq.nsmallest(RISKIEST, [*riskiest, *chunk], key=lambda r: (-r["peak"]["score"], r["agent"]))
+            least = riskiest[-1]["peak"]["score"] if len(riskiest) == RISKIEST else 0.0
+            risky = [record for record, peak in zip(chunk, peaks, strict=True) if peak >= least]
+            riskiest = heapq.nsmallest(RISKIEST, [*riskiest, *risky], key=lambda r: (-r["peak"]["score"], r["agent"]))
             self.write("agents", chunk)
         return riskiest, levels, agents
 

@@ -361,6 +361,10 @@ def fold(
     detectors = len(panel.kind)
     live = np.zeros(detectors)
     terms = np.zeros(detectors + 2)
+    lowest, beyond = np.zeros(len(KINDS), np.int64), np.zeros(len(KINDS), np.int64)
+    for d in range(detectors - 1, -1, -1):
+        lowest[panel.kind[d]] = d
+        beyond[panel.kind[d]] = max(d + 1, beyond[panel.kind[d]])
     scores, proofs = 0, 0
     for i in range(begin, len(kind)):
         if scores >= len(wanted.score_at) or proofs + detectors > len(wanted.proof_at):
@@ -383,11 +387,9 @@ def fold(
             own["run"] = run[i, 0] + 1
         if run[i, 1] >= 0:
             own["episode"] = run[i, 1] + 1
-        for d in range(detectors):
-            if panel.kind[d] != k:
-                continue
+        for d in range(lowest[k], beyond[k]):
             strength = strengths[d, row[i]]
-            if strength <= 0.0:
+            if strength <= 0.0 or panel.kind[d] != k:
                 continue
             keys, begun, ended, told = own["key"], own["begun"], own["ended"], own["told"]
             half = panel.half_life_ms[d]

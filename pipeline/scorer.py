@@ -21,7 +21,6 @@ import pipeline.detectors
 from pipeline import alerts, causes, risk
 from pipeline.admission import Stretch, admit, stretches
 from pipeline.commands import Commands, judged_by
-from pipeline.events import records
 from pipeline.events.batch import Batch, Part, select_part
 from pipeline.events.codes import COMMAND, FLOW, INBOUND, KINDS
 from pipeline.events.columns import Command, Flow
@@ -158,30 +157,28 @@ class Scorer:
 
     def final(self) -> Iterator[dict[str, Any]]:
         """The score of every agent as of its newest event, in the order of their names."""
-        live, terms = np.zeros(len(self.seats)), np.zeros(len(self.seats) + 2)
-        for a in sorted(self.agents.live().tolist(), key=self.agents.name):
-            state = self.risks[a]
-            if not state["now"]:
-                continue
-            logit = weigh_one(self.risks, a, self.panel, self.many, self.hushed, live, terms)
-            out = self.scribe.score(
-                a,
-                int(state["now"]) - 1,
-                100.0 / (1.0 + float(np.exp(-logit))),
-                logit,
-                terms.tolist(),
-                state["last"].tolist(),
-                int(state["run"]) - 1,
-                int(state["episode"]) - 1,
-            )
-            out["peak"] = {key: out[key] for key in ("score", "ts", "terms")}
-            if state["peak"] >= out["score"]:
-                out["peak"] = {
-                    "score": float(state["peak"]),
-                    "ts": records.seconds(int(state["peak_ts"]) - 1),
-                    "terms": self.scribe.spoken(state["peak_terms"].tolist()),
-                }
-            yield out
+        rows = self.agents.live()
+        rows = rows[self.risks["now"][rows] != 0]
+        order = sorted(zip(self.agents.names(rows), rows.tolist(), strict=True))
+        for begin in range(0, len(order), ROOM):
+            yield from self._finals(np.array([row for _, row in order[begin : begin + ROOM]], np.int64))
+
+    def _finals(self, rows: NDArray[np.int64]) -> list[dict[str, Any]]:
+        """Final records of some agents."""
+        value, terms = np.zeros((len(rows), 2)), np.zeros((len(rows), len(self.seats) + 2))
+        weigh_each(self.risks, rows, self.panel, self.many, self.hushed, value[:, 1], terms)
+        value[:, 0] = 100.0 / (1.0 + np.exp(-value[:, 1]))
+        state = self.risks[rows]
+        lineage = np.stack([state["run"], state["episode"]], axis=1).astype(np.int64) - 1
+        out = self.scribe.scores(rows, value, terms, state["last"], lineage)
+        peaks, times = state["peak"].tolist(), ((state["peak_ts"] - 1) / 1e6).tolist()
+        for i, (score, peak, ts) in enumerate(zip(out, peaks, times, strict=True)):
+            if peak >= score["score"]:
+                said = self.scribe.spoken(state["peak_terms"][i].tolist())
+                score["peak"] = {"score": peak, "ts": ts, "terms": said}
+            else:
+                score["peak"] = {key: score[key] for key in ("score", "ts", "terms")}
+        return out
 
     def _seat(self, name: str, part: ModuleType) -> Seat:
         settings: Any = self.tuning.detectors.get(name) or part.Settings()
@@ -394,20 +391,25 @@ class Scorer:
 
     def _written(self, order: Order, count: int, outcome: Outcome) -> None:
         """The scores that the fold wrote, and what they do to their agents' alerts."""
+        if not count:
+            return
         wanted = self.wanted
-        rows = zip(
-            order.agent[wanted.score_at[:count]].tolist(),
-            wanted.score_value[:count].tolist(),
-            wanted.score_terms[:count].tolist(),
-            wanted.score_last[:count].tolist(),
-            wanted.score_run[:count].tolist(),
-            strict=True,
+        rows = order.agent[wanted.score_at[:count]]
+        scores = self.scribe.scores(
+            rows,
+            wanted.score_value[:count],
+            wanted.score_terms[:count],
+            wanted.score_last[:count],
+            wanted.score_run[:count],
         )
-        for s, (a, (value, logit), terms, last, (run, episode)) in enumerate(rows):
-            now = max(last) - 1
-            score = self.scribe.score(a, now, value, logit, terms, last, run, episode)
-            outcome.scores.append(score)
-            change = alerts.follow(self.alerts[a], value, now, self.tuning.alerts)
+        outcome.scores += scores
+        followed = set(rows[self.alerts["level"][rows] > 0].tolist())
+        newest = (wanted.score_last[:count].max(axis=1) - 1).tolist()
+        for s, (row, score) in enumerate(zip(rows.tolist(), scores, strict=True)):
+            if score["score"] < risk.LEVELS[0] and row not in followed:
+                continue
+            followed.add(row)
+            change = alerts.follow(self.alerts[row], score["score"], newest[s], self.tuning.alerts)
             if change is not None:
                 outcome.alerts.append(self.scribe.alert(score, change, wanted.score_proofs[s]))
 
@@ -462,17 +464,19 @@ def grown(array: NDArray[Any], rows: int) -> NDArray[Any]:
 
 
 @kernel
-def weigh_one(
+def weigh_each(
     state: NDArray[np.void],
-    a: int,
+    rows: NDArray[np.int64],
     panel: risk.Panel,
     many: NDArray[np.void],
     hushed: NDArray[np.void],
-    live: NDArray[np.float64],
+    logit: NDArray[np.float64],
     terms: NDArray[np.float64],
-) -> float:
-    """The terms of one agent's score as of its newest event; their sum with the prior."""
-    return risk.weigh(state[a], panel, many[0], hushed[0], live, terms)
+) -> None:
+    """The terms of some agents' scores as of their newest event, and their sums with the prior."""
+    live = np.zeros(len(panel.kind))
+    for i in range(len(rows)):
+        logit[i] = risk.weigh(state[rows[i]], panel, many[0], hushed[0], live, terms[i])
 
 
 @kernel

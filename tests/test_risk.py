@@ -88,9 +88,11 @@ class Folded:
 
 
 def weigh(state: Any, a: int, terms: Any) -> float:
-    from pipeline.scorer import weigh_one
+    from pipeline.scorer import weigh_each
 
-    return float(weigh_one(state, a, PANEL, record(SETTINGS), record(QUIET), np.zeros(len(KINDS)), terms))
+    logit = np.zeros(1)
+    weigh_each(state, np.array([a]), PANEL, record(SETTINGS), record(QUIET), logit, terms.reshape(1, -1))
+    return float(logit[0])
 
 
 def said(kind: int) -> st.SearchStrategy[Said]:

@@ -31,7 +31,8 @@ from numpy.typing import NDArray
 from pipeline.events import codes
 from pipeline.events.columns import F64, I32, I64, U8, Flow
 from pipeline.kernels.ahead import AHEAD, touch
-from pipeline.kernels.compiled import kernel
+from pipeline.kernels.compiled import inlined, kernel
+from pipeline.kernels.eight import SIZE, put_in_order
 from pipeline.kernels.hashing import finish, mix
 
 TITLE = "evenly spaced calls"
@@ -45,13 +46,14 @@ ATTACK = ("T1071", "T1571", "T1029")
 SLOTS = 10
 """Far sides under watch per agent."""
 
-RING = 8
+RING = SIZE
 """Gaps kept of each."""
 
 ENOUGH = 12
 """Calls from which the number of them speaks no more."""
 
 F32 = NDArray[np.float32]
+INFINITE = np.float32(np.inf)
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -85,65 +87,49 @@ gap        seconds, the last gaps; call n (from 1) wrote gap[(n - 1) % RING]
 WHY = np.dtype([("calls", "i4"), ("every_s", "f4"), ("spread_s", "f4"), ("score", "f4")])
 
 
-@kernel
-def ordered(values: F32, n: int) -> F64:
-    """The first n values in order (insertion sort: n is RING at most).
-
-    >>> import numpy as np
-    >>> ordered(np.array([3, 1, 2, 0], np.float32), 3).tolist()
-    [1.0, 2.0, 3.0]
-    """
-    out = np.empty(n, np.float64)
-    for i in range(n):
-        value = np.float64(values[i])
-        k = i
-        while k > 0 and out[k - 1] > value:
-            out[k] = out[k - 1]
-            k -= 1
-        out[k] = value
-    return out
+@inlined
+def ordered(values: F32, n: int, out: F32) -> None:
+    """The first n values in order, the other places infinite."""
+    for k in range(RING):
+        out[k] = values[k] if k < n else INFINITE
+    put_in_order(out)
 
 
-@kernel
-def middle(x: F64, quarter: int) -> float:
-    """The quartile of ordered values, 1 to 3, between neighbours in proportion (numpy's "linear")."""
-    at = quarter * 0.25 * (len(x) - 1)
-    k = min(int(at), len(x) - 2)
-    return float(x[k] + (x[k + 1] - x[k]) * (at - k))
+@inlined
+def middle(x: F32, n: int, quarter: int) -> float:
+    """The quartile of n ordered values, 1 to 3, between neighbours in proportion (numpy's "linear")."""
+    at = quarter * 0.25 * (n - 1)
+    k = min(int(at), n - 2)
+    below, above = np.float64(x[k]), np.float64(x[k + 1])
+    return float(below + (above - below) * (at - k))
 
 
-@kernel
-def regular(gap: F32, n: int, why: Any) -> float:
-    """The mean of `even` and `close` of the first n gaps."""
-    x = ordered(gap, n)
-    low, median, high = middle(x, 1), middle(x, 2), middle(x, 3)
-    off = np.empty(n, np.float32)
-    for i in range(n):
-        off[i] = abs(x[i] - median)
-    spread = middle(ordered(off, n), 2)
-    why["every_s"] = median
-    why["spread_s"] = spread
-    even = 1.0 - abs(low + high - 2.0 * median) / (high - low) if high > low else 1.0
-    return 0.5 * (even + max(0.0, 1.0 - spread / median))
-
-
-@kernel
+@inlined
 def place_of(watch: Any, far: np.uint64) -> int:
     """The slot of a far side; where it has none, the one to give up: a free one, or of the fewest calls the oldest."""
-    best = 0
     for k in range(SLOTS):
-        if watch["calls"][k] > 0 and watch["far"][k] == far:
+        if watch["far"][k] == far and watch["calls"][k] > 0:
             return k
+    best = 0
+    for k in range(1, SLOTS):
         fewer = watch["calls"][k] - watch["calls"][best]
         if fewer < 0 or (fewer == 0 and watch["last"][k] < watch["last"][best]):
             best = k
     return best
 
 
+@inlined
+def mean_of(even: float, close: float, alike: float, filled: float) -> float:
+    """The mean of the four parts; none of them can rise and it fall."""
+    return (2.0 * (0.5 * (even + close)) + alike + filled) / 4.0
+
+
 @kernel
 def step(ts: I64, agent: I32, place: U8, flow: Flow, state: Any, settings: Any, strength: F64, why: Any) -> None:
     """Walk the rows; see pipeline.detectors for the contract."""
     s = settings[0]
+    least, full = s["score"][0], s["score"][1]
+    x, away = np.zeros(RING, np.float32), np.zeros(RING, np.float32)
     for i in range(len(ts)):
         if i + AHEAD < len(agent):
             touch(state, agent[i + AHEAD])
@@ -185,12 +171,25 @@ def step(ts: I64, agent: I32, place: U8, flow: Flow, state: Any, settings: Any, 
         mean, off = np.float64(watch["size"][k]), np.float64(watch["off"][k])
         alike = max(0.0, 1.0 - off / mean) if mean > 0.0 else 1.0
         filled = min(1.0, (calls + 1) / ENOUGH)
-        if (2.0 + alike + filled) / 4.0 <= s["score"][0]:
+        # Where the parts that are not known yet could not help, even at 1, nothing is said.
+        if mean_of(1.0, 1.0, alike, filled) <= least:
             continue
-        score = (2.0 * regular(watch["gap"][k], min(calls, RING), why[i]) + alike + filled) / 4.0
+        n = min(calls, RING)
+        ordered(watch["gap"][k], n, x)
+        low, median, high = middle(x, n, 1), middle(x, n, 2), middle(x, n, 3)
+        even = 1.0 - abs(low + high - 2.0 * median) / (high - low) if high > low else 1.0
+        if mean_of(even, 1.0, alike, filled) <= least:
+            continue
+        for m in range(RING):
+            away[m] = abs(np.float64(x[m]) - median)
+        put_in_order(away)
+        spread = middle(away, n, 2)
+        score = mean_of(even, max(0.0, 1.0 - spread / median), alike, filled)
         why[i]["calls"] = calls + 1
+        why[i]["every_s"] = median
+        why[i]["spread_s"] = spread
         why[i]["score"] = score
-        part = (score - s["score"][0]) / (s["score"][1] - s["score"][0])
+        part = (score - least) / (full - least)
         strength[i] = s["cap"] * min(1.0, max(0.0, part))
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.kernels.compiled import kernel
+from pipeline.kernels.compiled import inlined, kernel
 from pipeline.kernels.wide import load64
 
 SEED = np.uint64(0x9E3779B97F4A7C15)
@@ -18,7 +18,7 @@ EIGHT = np.uint64(8)
 ONE = np.uint64(1)
 
 
-@kernel
+@inlined
 def mix(state: np.uint64, word: np.uint64) -> np.uint64:
     """One round: a 64-bit word goes into the state."""
     word = word * MULTIPLIER
@@ -26,13 +26,38 @@ def mix(state: np.uint64, word: np.uint64) -> np.uint64:
     return (state ^ (word * MULTIPLIER)) * MULTIPLIER
 
 
-@kernel
+@inlined
 def finish(state: np.uint64) -> np.uint64:
     """The state as a hash; never 0, which stands for "none" in columns."""
     state ^= state >> SHIFT
     state *= MULTIPLIER
     state ^= state >> SHIFT
     return state if state != 0 else ONE
+
+
+@inlined
+def few_bytes(data: NDArray[np.uint8], at: int, count: int) -> np.uint64:
+    """Up to 7 bytes as a number, the first one lowest."""
+    if at + 8 <= len(data):
+        return load64(data, at) & ((ONE << (np.uint64(count) * EIGHT)) - ONE)
+    word = np.uint64(0)
+    for byte in range(count):
+        word |= np.uint64(data[at + byte]) << (np.uint64(byte) * EIGHT)
+    return word
+
+
+@inlined
+def hash_inside(data: NDArray[np.uint8], start: int, length: int) -> np.uint64:
+    """hash_bytes, for kernels that hash at every row."""
+    state = SEED ^ (np.uint64(length) * MULTIPLIER)
+    at = start
+    end = start + length
+    while at + 8 <= end:
+        state = mix(state, load64(data, at))
+        at += 8
+    if length >= 8 and at < end:
+        return finish(mix(state, load64(data, end - 8) >> (np.uint64(8 - (end - at)) * EIGHT)))
+    return finish(mix(state, few_bytes(data, at, end - at)))
 
 
 @kernel
@@ -44,18 +69,7 @@ def hash_bytes(data: NDArray[np.uint8], start: int, length: int) -> np.uint64:
     >>> bool(hash_bytes(text, 2, 4) == hash_bytes(text[2:], 0, 4))
     True
     """
-    state = SEED ^ (np.uint64(length) * MULTIPLIER)
-    at = start
-    end = start + length
-    while at + 8 <= end:
-        state = mix(state, load64(data, at))
-        at += 8
-    if length >= 8 and at < end:
-        return finish(mix(state, load64(data, end - 8) >> (np.uint64(8 - (end - at)) * EIGHT)))
-    word = np.uint64(0)
-    for byte in range(end - at):
-        word |= np.uint64(data[at + byte]) << (np.uint64(byte) * EIGHT)
-    return finish(mix(state, word))
+    return hash_inside(data, start, length)
 
 
 def hash_text(text: str | bytes) -> int:
@@ -87,7 +101,7 @@ def hash_strings(
     """Fill out[i] with the hash of the i-th string of a column; where it is absent, out[i] stays as it is."""
     for i in range(len(offset)):
         if length[i] >= 0:
-            out[i] = hash_bytes(data, offset[i], length[i])
+            out[i] = hash_inside(data, offset[i], length[i])
 
 
 @kernel

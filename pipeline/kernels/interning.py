@@ -12,12 +12,15 @@ from numpy.typing import NDArray
 
 from pipeline.events.strings import Strings, pack
 from pipeline.kernels.ahead import AHEAD, touch
-from pipeline.kernels.compiled import kernel
-from pipeline.kernels.hashing import hash_bytes
+from pipeline.kernels.compiled import inlined, kernel
+from pipeline.kernels.hashing import few_bytes, hash_inside
 from pipeline.kernels.wide import load64
 
+REPEATED = 4
+"""Bytes of a buffer to a row up to which it is taken for a dictionary: its strings come again at the same places."""
 
-@kernel
+
+@inlined
 def same_bytes(a: NDArray[np.uint8], a_at: int, b: NDArray[np.uint8], b_at: int, length: int) -> bool:
     """Whether two stretches of bytes are equal."""
     done = 0
@@ -25,13 +28,11 @@ def same_bytes(a: NDArray[np.uint8], a_at: int, b: NDArray[np.uint8], b_at: int,
         if load64(a, a_at + done) != load64(b, b_at + done):
             return False
         done += 8
-    for i in range(done, length):  # noqa: SIM110 - numba compiles loops, not generators
-        if a[a_at + i] != b[b_at + i]:
-            return False
-    return True
+    rest = length - done
+    return rest == 0 or few_bytes(a, a_at + done, rest) == few_bytes(b, b_at + done, rest)
 
 
-@kernel
+@inlined
 def look_up(
     data: NDArray[np.uint8],
     begin: int,
@@ -64,40 +65,55 @@ def find_rows(
     arena: NDArray[np.uint8],
     out: NDArray[np.int64],
 ) -> tuple[int, int]:
-    """Fill out[i] with the row of the i-th name, -1 where absent or unknown; how many are unknown, and their bytes."""
+    """Fill out[i] with the row of the i-th name, -1 where absent or unknown; how many are unknown, and their bytes.
+
+    An unknown name that lies where one before it lay is not counted again.
+    """
+    data, offset, length = names.data, names.offset, names.length
     unknown = 0
     room = 0
     mask = np.uint64(len(slots) - 1)
     kept = out.view(np.uint64)
-    for i in range(len(names.offset)):
-        begin, n = names.offset[i], names.length[i]
-        if i > 0 and names.length[i - 1] == n and same_bytes(names.data, begin, names.data, names.offset[i - 1], n):
-            kept[i] = kept[i - 1]
-        elif n >= 0:
-            kept[i] = hash_bytes(names.data, begin, n)
+    dictionary = len(data) <= REPEATED * len(offset)
+    first = np.zeros(len(data) + 1 if dictionary else 0, np.int32)
+    """Of each place the row + 1 at which a name began there first."""
+    for i in range(len(offset)):
+        n = length[i]
+        if n < 0:
+            continue
+        if dictionary:
+            if first[offset[i]] > 0:
+                continue
+            first[offset[i]] = i + 1
+        kept[i] = hash_inside(data, offset[i], n)
     row: int | np.int64 = np.int64(-1)
+    last = -1
     before = np.uint64(0)
-    for i in range(len(names.offset)):
-        if i + 2 * AHEAD < len(kept):
-            touch(slots, np.int64(kept[i + 2 * AHEAD] & mask))
-        if i + AHEAD < len(kept):
-            likely = slots[kept[i + AHEAD] & mask] - 1
-            if likely >= 0:
-                touch(hashes, likely)
-                touch(start, likely)
-                touch(size, likely)
-        begin, n = names.offset[i], names.length[i]
-        wanted = kept[i]
+    for i in range(len(offset)):
+        begin, n = offset[i], length[i]
         if n < 0:
             out[i] = -1
             continue
-        if (
-            i == 0
-            or wanted != before
-            or names.length[i - 1] != n
-            or not same_bytes(names.data, begin, names.data, names.offset[i - 1], n)
-        ):
-            row, _ = look_up(names.data, begin, n, wanted, slots, hashes, start, size, arena)
+        if dictionary:
+            at = first[begin] - 1
+            if at < i:
+                if length[at] == n:
+                    out[i] = out[at]
+                    continue
+                kept[i] = hash_inside(data, begin, n)
+        else:
+            if i + 2 * AHEAD < len(kept):
+                touch(slots, np.int64(kept[i + 2 * AHEAD] & mask))
+            if i + AHEAD < len(kept):
+                likely = slots[kept[i + AHEAD] & mask] - 1
+                if likely >= 0:
+                    touch(hashes, likely)
+                    touch(start, likely)
+                    touch(size, likely)
+        wanted = kept[i]
+        if last < 0 or wanted != before or length[last] != n or not same_bytes(data, begin, data, offset[last], n):
+            row, _ = look_up(data, begin, n, wanted, slots, hashes, start, size, arena)
+        last = i
         before = wanted
         out[i] = row
         if row < 0:
@@ -125,7 +141,7 @@ def add_rows(
         if out[i] >= 0 or names.length[i] < 0:
             continue
         begin, n = names.offset[i], names.length[i]
-        wanted = hash_bytes(names.data, begin, n)
+        wanted = hash_inside(names.data, begin, n)
         row, slot = look_up(names.data, begin, n, wanted, slots, hashes, start, size, arena)
         if row < 0:
             row = free[added]
@@ -221,7 +237,13 @@ class Names:
     def name(self, row: int) -> str:
         """The name of a row."""
         begin = int(self.start[row])
-        return self.arena[begin : begin + int(self.size[row])].tobytes().decode("utf-8", "replace")
+        return str(self.arena.data[begin : begin + int(self.size[row])], "utf-8", "replace")
+
+    def names(self, rows: NDArray[np.int64]) -> list[str]:
+        """The names of some rows."""
+        arena, begin = self.arena.data, self.start[rows]
+        ends = (begin + self.size[rows]).tolist()
+        return [str(arena[a:b], "utf-8", "replace") for a, b in zip(begin.tolist(), ends, strict=True)]
 
     def live(self) -> NDArray[np.int64]:
         """The rows in use, ascending."""

@@ -30,6 +30,9 @@ REMEMBERED: Final = 1 << 12
 _PLAIN = re.compile(rb"[\x20-\x5b\x5d-\x7e]*")
 """JSON in which nothing is escaped and nothing is beyond ASCII."""
 
+_PLAIN_LINES = re.compile(rb"[\n\x20-\x5b\x5d-\x7e]*")
+"""Lines of it: a line end within a string is escaped."""
+
 _READ = re.compile(rb'"(?:%s)":' % b"|".join(name.encode() for name in sorted({*COMMANDS, ROW})))
 
 _BETWEEN_QUOTES = re.compile(r'(?:[^"\\]|\\.)+', re.DOTALL)
@@ -53,7 +56,14 @@ def line(record: Mapping[str, Any]) -> bytes:
 
 
 def lines(records: Iterable[Mapping[str, Any]]) -> bytes:
-    """Records as NDJSON."""
+    """Records as NDJSON: looked at together where all of them are plain, as most are."""
+    records = list(records)
+    try:
+        plain = b"".join([orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE) for record in records])
+    except TypeError:
+        plain = b""
+    if plain and _PLAIN_LINES.fullmatch(plain) and not _READ.search(plain):
+        return plain
     return b"".join(map(line, records))
 
 
