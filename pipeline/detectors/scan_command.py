@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import Any, Final
 
 from pipeline.detectors import Finding
@@ -63,7 +62,7 @@ def judge(script: Script) -> Finding | None:
     waits = any(call.loop and call.name in ("sleep", "break") for call in script.calls)
     for call in script.calls:
         if waits and call.loop_items[:1] == ("1",) and call.loop_count < 64:
-            call = replace(call, loop=0)  # the counter of a loop that waits for one target, not a part of its address
+            call = call._replace(loop=0)  # the counter of a loop that waits for one target, not a part of its address
         for redirect in call.redirects:
             if redirect.target.startswith(("/dev/tcp/", "/dev/udp/")):
                 host, _, port = redirect.target[9:].partition("/")

@@ -11,13 +11,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 __all__ = ["Call", "Redirect", "Script"]
 
 
-@dataclass(frozen=True, slots=True)
-class Redirect:
+class Redirect(NamedTuple):
     """One redirection of a call.
 
     Example:
@@ -33,8 +32,7 @@ class Redirect:
     """The file, descriptor or text, resolved; for ``<<`` the delimiter (the text is the call's ``stdin``)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """One simple command that would run.
 
     Example:
@@ -69,8 +67,7 @@ class Call:
     """It runs on another host, as in ``ssh host '..'``."""
 
 
-@dataclass(frozen=True, slots=True)
-class Script:
+class Script(NamedTuple):
     """The calls of one command line, in the order in which they would start.
 
     Example:

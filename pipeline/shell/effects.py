@@ -7,7 +7,13 @@ import re
 from pipeline.shell.scope import Scope
 from pipeline.shell.values import Field, Text
 
-__all__ = ["apply"]
+__all__ = ["LASTING", "apply"]
+
+LASTING = frozenset(
+    ["alias", "unalias", "set", "shift", "read", "mapfile", "readarray", "printf", "getopts", "tee", "cp", "mv", "ln",
+     "install", "sed", "base64", "openssl", "xxd"]
+)  # fmt: skip
+"""The commands that leave something behind."""
 
 _PROGRAM = re.compile(r"/(?:usr/)?(?:local/)?s?bin/[\w.+-]+\Z")
 

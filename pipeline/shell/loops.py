@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pipeline.shell import assignments, statements
@@ -120,7 +119,7 @@ def keep_new(walk: Walker, start: int, mark: int) -> None:
         if call.name not in names:
             feed = call.pipe_in if call.pipe_in is None or call.pipe_in < mark else kept.get(call.pipe_in)
             kept[index] = mark + len(found)
-            found.append(replace(call, pipe_in=feed))
+            found.append(call._replace(pipe_in=feed))
     walk.calls[mark:] = found
 
 

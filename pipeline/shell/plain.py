@@ -17,14 +17,15 @@ __all__ = ["Simple", "split"]
 
 _TOKEN = re.compile(
     r"[ \t]*(?:"
-    r"(?P<redirect>([0-9])?(>>|>&|<|>)[ \t]*([A-Za-z0-9_./:+,@%-]+)(?=[ \t;|&\n]|\Z))"
-    r"|(?P<word>[A-Za-z0-9_./:@%+,=*?^-]+)(?=[ \t;|\n]|&&|\Z)"
-    r"|'(?P<single>[^'\n\\]*)'(?=[ \t;|\n]|&&|\Z)"
-    r"|\"(?P<double>[^\"\n\\$`!]*)\"(?=[ \t;|\n]|&&|\Z)"
-    r"|(?P<mark>\|\||&&|\|(?!&)|;(?!;)|\n)"
-    r")"
+    r"([A-Za-z0-9_./:@%+,=*?^-]+)(?=[ \t;|\n]|&&|\Z)"
+    r"|(\|\||&&|\|(?!&)|;(?!;)|\n)"
+    r"|('[^'\n\\]*'|\"[^\"\n\\$`!]*\")(?=[ \t;|\n]|&&|\Z)"
+    r"|([0-9]?)(>>|>&|<|>)[ \t]*([A-Za-z0-9_./:+,@%-]+)(?=[ \t;|&\n]|\Z)"
+    r"|\Z"
+    r"|(.+))",
+    re.DOTALL,
 )
-_BLANK = re.compile(r"[ \t\n]*\Z")
+"""word, mark, quoted, redirect (descriptor, operator, target), the end, or what takes a parser."""
 _RESERVED = frozenset(
     ["if", "then", "else", "elif", "fi", "do", "done", "case", "esac", "while", "until", "for", "select", "function",
      "in", "time", "coproc", "export", "declare", "typeset", "readonly", "local", "unset", "unsetenv", "namespace"]
@@ -35,15 +36,24 @@ _LONGEST = 2_048
 class Simple(NamedTuple):
     """One simple command."""
 
-    fields: list[Field]
+    words: list[str]
     redirects: list[Redirect]
+    odd: dict[int, Field]
+    """By place those words of which more is to be said than their text."""
+
+    def fields(self) -> list[Field]:
+        """The words as the walk takes them."""
+        fields = [tuple.__new__(Field, (word, True, "", "", (), None, False)) for word in self.words]
+        for at, field in self.odd.items():
+            fields[at] = field
+        return fields
 
 
 def split(text: str) -> list[list[Simple]] | None:
     """The pipelines of `text`, each a list of commands; None where it takes a parser.
 
     Example:
-        >>> [[command.fields[0].text for command in stages] for stages in split("cd /tmp && ls -l | wc 2>&1") or []]
+        >>> [[command.words[0] for command in stages] for stages in split("cd /tmp && ls -l | wc 2>&1") or []]
         [['cd'], ['ls', 'wc']]
         >>> split("echo $HOME") is None
         True
@@ -52,47 +62,42 @@ def split(text: str) -> list[list[Simple]] | None:
         return None
     pipelines: list[list[Simple]] = []
     stages: list[Simple] = []
-    current = Simple([], [])
+    words: list[str] = []
+    redirects: list[Redirect] = []
+    odd: dict[int, Field] = {}
     waiting = ""
-    at = 0
-    while not _BLANK.match(text, at):
-        match = _TOKEN.match(text, at)
-        if match is None:
-            return None
-        at = match.end()
-        kind = match.lastgroup
-        mark = match.group("mark")
-        if mark is not None:
-            if not current.fields:
-                if mark == "\n" and not current.redirects and waiting not in ("|", "&&", "||"):
+    for word, mark, quoted, descriptor, operator, target, other in _TOKEN.findall(text):
+        if word:
+            if not words:
+                if word in _RESERVED or "=" in word or "@" in word or word[0] == "-":
+                    return None
+            elif redirects and word.isdigit():
+                return None
+            if "*" in word or "?" in word:
+                odd[len(words)] = Field(word, glob=True)
+            words.append(word)
+        elif mark:
+            if not words:
+                if mark == "\n" and not redirects and waiting not in ("|", "&&", "||"):
                     continue
                 return None
-            stages.append(current)
-            current = Simple([], [])
+            stages.append(Simple(words, redirects, odd))
+            words, redirects, odd = [], [], {}
             if mark != "|":
                 pipelines.append(stages)
                 stages = []
             waiting = mark
-            continue
-        if kind == "redirect" or match.group("redirect") is not None:
-            if not current.fields:
+        elif quoted:
+            words.append(quoted[1:-1])
+        elif operator:
+            if not words:
                 return None
-            descriptor, op, target = match.group(2, 3, 4)
-            current.redirects.append(Redirect(op, int(descriptor) if descriptor else None, target))
-            continue
-        word = match.group("word")
-        if word is None:
-            quoted = match.group("single")
-            current.fields.append(Field(quoted if quoted is not None else match.group("double")))
-        elif (not current.fields and (word in _RESERVED or "=" in word or "@" in word or word[0] == "-")) or (
-            current.redirects and word.isdigit()
-        ):
+            redirects.append(Redirect(operator, int(descriptor) if descriptor else None, target))
+        elif other:
             return None
-        else:
-            current.fields.append(Field(word, glob="*" in word or "?" in word))
-    if current.fields:
-        stages.append(current)
-    elif waiting in ("|", "&&", "||") or current.redirects:
+    if words:
+        stages.append(Simple(words, redirects, odd))
+    elif waiting in ("|", "&&", "||") or redirects:
         return None
     if stages:
         pipelines.append(stages)

@@ -15,7 +15,7 @@ from pipeline.shell.scope import Scope
 from pipeline.shell.values import Field, Text, join_via
 from pipeline.shell.wrappers import Wrapper, command_at, skip_options
 
-__all__ = ["SHELLS", "Program", "language_of", "programs_of", "script_text"]
+__all__ = ["GIVEN_PROGRAMS", "LANGUAGE_STARTS", "SHELLS", "Program", "language_of", "programs_of", "script_text"]
 
 SHELLS = frozenset(["sh", "bash", "zsh", "dash", "ksh", "ash", "mksh", "rbash", "fish", "csh", "tcsh", "hush", "pdksh"])
 
@@ -26,6 +26,10 @@ _LANGUAGES = {
     "php": ("r", "php"), "lua": ("e", "lua"), "luajit": ("e", "lua"), "deno": ("", "node"), "bun": ("e", "node"),
 }  # fmt: skip
 _VERSIONED = re.compile(r"(python|perl|ruby|php|lua|pypy|node)(?:\d[\d.]*)?[mw]?\Z")
+LANGUAGE_STARTS = frozenset(
+    [name[:3] for name in (*_LANGUAGES, "python", "perl", "ruby", "php", "lua", "pypy", "node")]
+)
+"""The first letters of interpreters."""
 _CRON_LINE = re.compile(r"\s*(?:@\w+|(?:[\d*,/A-Za-z-]+[ \t]+){4}[\d*,/A-Za-z-]+)[ \t]+(\S.*)")
 _KEYS = re.compile(r"(?:C-\w|M-\w|Enter|KPEnter|Space|Escape|Tab|BSpace|Up|Down)\Z")
 
@@ -53,7 +57,7 @@ def language_of(name: str) -> str | None:
         >>> language_of("python3.11"), language_of("bash")
         ('python', None)
     """
-    match = _VERSIONED.match(name)
+    match = _VERSIONED.match(name) if name[:3] in LANGUAGE_STARTS else None
     if match is None:
         return _LANGUAGES[name][1] if name in _LANGUAGES else None
     return "python" if match.group(1) in ("python", "pypy") else match.group(1)
@@ -427,3 +431,6 @@ _READERS: dict[str, Callable[[list[Field], Text | None, Scope], list[Program]]] 
     "nawk": _awk,
     "make": _make,
 }
+
+GIVEN_PROGRAMS = SHELLS | frozenset(_READERS)
+"""Commands that may be given program text, besides interpreters of other languages."""

@@ -17,7 +17,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-__all__ = ["MARK", "redact"]
+__all__ = ["MARK", "clean_at_a_glance", "redact", "thoroughly"]
 
 MARK = "[redacted]"
 
@@ -152,14 +152,55 @@ def redact(command: str) -> str:
     if len(command) > _LONGEST:
         # A tail would begin inside of who knows what: half a key is no key to any pattern.
         command = command[:_LONGEST] + "…"
-    if not _HINT.search(command):
-        return command
+    return command if clean_at_a_glance(command) or not _HINT.search(command) else thoroughly(command)
+
+
+def thoroughly(command: str) -> str:
+    """All layers over `command`, as often as anything changes."""
     for _ in range(_ROUNDS):
         done = _once(command)
         if done == command:
             break
         command = done
     return command
+
+
+def clean_at_a_glance(text: str) -> bool:
+    """Whether it shows at a glance that `thoroughly` changes nothing: each layer needs a word of `_NAMES`, a URL with a
+    user, the name of a tool together with its option, or the shape of a token.
+
+    Example:
+        >>> clean_at_a_glance("ls -l"), clean_at_a_glance("mysql -phunter2"), clean_at_a_glance("cat key.pem")
+        (True, False, False)
+    """
+    if not text.isascii():
+        return False
+    low = text.lower()
+    for name in _NAMES:
+        if name in low:
+            return False
+    if "://" in low and ("@" in low or "hooks." in low or "discord" in low):
+        return False
+    words = low.translate(_APART).split()
+    if not _TOOLS.isdisjoint(words):
+        if "sudo" in words and ("S" in text or "--stdin" in low):
+            return False
+        for tool in _TOOLS.intersection(words):
+            for given in _GIVEN[tool]:
+                if given in low:
+                    return False
+    return len(max(words, key=len, default="")) < _SHORTEST or _TOKENS.search(text) is None
+
+
+_NAMES = (
+    "pass", "pw", "secret", "token", "key", "credential", "auth", "session", "sig", "code", "jwt", "sid", "cookie",
+    "bearer", "basic",
+)  # fmt: skip
+"""What names of secrets hold (`_MAYBE`), and the schemes."""
+_SHORTEST = 13
+"""Characters that a token of a known maker has at least."""
+_APART = {code: " " for code in range(128) if not (chr(code).isalnum() or chr(code) in "_.:-")}
+"""What can stand neither in a token nor in the name of a tool."""
 
 
 def _once(text: str) -> str:
@@ -541,6 +582,30 @@ _RULES: dict[str, _Rule] = {
     "snmpwalk": _after("-A", "-X"),
     **dict.fromkeys(("xmrig", "xmr-stak", "minerd", "cpuminer", "ccminer", "cgminer", "bfgminer"), _pool),
 }
+
+_GIVEN: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(_RULES, ("-p", "/p:")),
+    **dict.fromkeys(("curl", "http", "https", "xh", "curlie"), ("-u", "-a")),
+    **dict.fromkeys(("docker", "podman", "nerdctl", "helm", "az", "oc", "buildah", "skopeo", "crane", "oras"),
+                    ("login", "add")),
+    **dict.fromkeys(("ldapsearch", "ldapadd", "ldapmodify", "ldapwhoami", "ldapdelete", "ldappasswd"), ("-w", "-s")),
+    **dict.fromkeys(("smbclient", "rpcclient", "smbmap", "net", "smbget", "winexe"), ("-p", "-u")),
+    **dict.fromkeys(("kubectl", "aws", "npm", "yarn", "pnpm", "git", "htpasswd", "sshpass", "wget"), ()),
+    "redis-cli": ("-a",),
+    "rabbitmqctl": ("",),
+    "vault": ("login",),
+    "wandb": ("login",),
+    "openssl": ("-k",),
+    "wpa_passphrase": ("",),
+    "nmcli": ("psk",),
+    "snmpwalk": ("-a", "-x"),
+    "cryptsetup": ("",),
+    "sudo": (),
+    **dict.fromkeys(("7z", "7za", "7zr", "rar", "unrar"), ("-p", "-hp")),
+}  # fmt: skip
+"""Of each tool, what must stand somewhere in the lower-case text for its rule to find anything that has no name of
+`_NAMES`."""
+_TOOLS = frozenset(_GIVEN)
 
 _FEEDERS = frozenset(["echo", "printf"])
 _ECHO_FLAG = re.compile(r"-[neE]+\Z")

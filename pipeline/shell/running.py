@@ -5,7 +5,6 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pipeline.shell import assignments, effects, globs, outputs, redirects
@@ -13,19 +12,20 @@ from pipeline.shell.calls import Call, Redirect
 from pipeline.shell.context import REDIRECTS, SILENT, WORD_TYPES, Context, looped, together
 from pipeline.shell.deferred import deferred
 from pipeline.shell.foreign_commands import started_by_foreign
-from pipeline.shell.programs import Program, programs_of, script_text
+from pipeline.shell.plain import Simple
+from pipeline.shell.programs import GIVEN_PROGRAMS, LANGUAGE_STARTS, Program, programs_of, script_text
 from pipeline.shell.python_commands import started_by_python
 from pipeline.shell.redirects import Redirection
 from pipeline.shell.scope import Function, Scope
 from pipeline.shell.tree import Source
 from pipeline.shell.values import Field, Text, join_via
 from pipeline.shell.walker import Walker
-from pipeline.shell.wrappers import TRANSPARENT, Inner, inner_of
+from pipeline.shell.wrappers import HOLDERS, TRANSPARENT, Inner, inner_of
 
 if TYPE_CHECKING:
     from tree_sitter import Node
 
-__all__ = ["call_function", "command", "run", "with_redirects"]
+__all__ = ["call_function", "command", "plainly", "run", "with_redirects"]
 
 _PROGRAM_TAKERS = frozenset(["eval", "source", ".", "trap", "ssh", "su", "crontab", "at"])
 """Besides shells and interpreters, the commands that are given program text."""
@@ -33,6 +33,8 @@ _APART = frozenset(["sh stdin", "ssh", "at", "crontab", "unit", "profile", "su",
 """Programs whose standard input is not that of the command that runs them."""
 _LOUD_VIA = frozenset(["variable", "command substitution", "quotes", "ifs", "ansi-c", "brace"])
 """What of an argument's history is too ordinary to tell of the command."""
+_LEAVING = effects.LASTING - {"printf", "sed"}
+"""Commands that leave something behind, but for those that do so in one form only."""
 
 
 def command(
@@ -66,7 +68,7 @@ def command(
         descriptor = ""
     found = redirects.redirection(walk, [*nodes, *behind], source, scope, context)
     if descriptor and len(found.redirects) > len(nodes):
-        found.redirects[len(nodes)] = replace(found.redirects[len(nodes)], fd=int(descriptor))
+        found.redirects[len(nodes)] = found.redirects[len(nodes)]._replace(fd=int(descriptor))
     for extra in found.extra:
         fields += words.fields(extra)[0]
         walk.context = context
@@ -108,24 +110,68 @@ def run(
             walk.add(Call("", (), env, redirects), context)
         return write(walk, found.redirects, SILENT, scope, context)
     name, passed = name_of(walk, fields, scope)
-    if feed is None and any(field.feeder is not None for field in fields):
+    argv, unknown, fed = [], False, False
+    for field in fields:
+        argv.append(field.text)
+        unknown = unknown or not field.known
+        fed = fed or field.feeder is not None
+    if fed and feed is None:
         feed = feeder_of(walk, name, fields)
-    index = len(walk.calls)
-    call = Call(
-        name, tuple(field.text for field in fields), env, redirects, feed,
-        stdin.text if stdin is not None else None, unknown=not all(field.known for field in fields),
-    )  # fmt: skip
-    if not walk.add(call, context._replace(via=join_via(context.via, passed))):
+    via = join_via(context.via, passed) if passed else context.via
+    call = Call(name, tuple(argv), env, redirects, feed, stdin.text if stdin is not None else None, unknown=unknown)
+    if not walk.add(call, context, via):
         return None
-    inner = context._replace(stdin=stdin, feed=feed, redirects=redirects, via=join_via(context.via, passed))
-    out = looked_through(walk, name, fields, stdin, scope, inner)
+    out = looked_through(walk, name, fields, stdin, scope, context, (feed, redirects, via))
     if out is None:
-        out = outputs.printed(name, walk.calls[index].argv, stdin, scope)
-        if out is not None and name in ("tee",):
-            for path in walk.calls[index].argv[1:]:
+        out = outputs.printed(name, argv, stdin, scope)
+        if out is not None and name == "tee":
+            for path in argv[1:]:
                 later(walk, path, out, scope, context)
-    effects.apply(name, fields, stdin, out, scope)
-    return write(walk, found.redirects, out, scope, context)
+    if name in effects.LASTING:
+        effects.apply(name, fields, stdin, out, scope)
+    return write(walk, found.redirects, out, scope, context) if found.redirects else out
+
+
+def plainly(walk: Walker, command: Simple, scope: Scope, context: Context) -> Text | None:
+    """`run` for a command of plain words, most of which have nothing inside that is run and leave nothing behind."""
+    words = command.words
+    first = words[0]
+    name = posixpath.basename(first.rstrip("/")) if "/" in first and first.strip("/") else first
+    if (
+        name in _LEAVING
+        or name[-4:-3] == "."
+        or (command.odd and (0 in command.odd or any(field.via for field in command.odd.values())))
+        or (name == "printf" and words[1:2] == ["-v"])
+        or (name == "sed" and scope.files)
+        or scope.copies
+        or scope.functions
+        or scope.aliases
+        or may_hold(name, first, scope)
+    ):
+        return run(walk, command.fields(), (), redirection(command.redirects, scope), scope, context)
+    stdin, feed, redirects = context.stdin, context.feed, context.redirects
+    if command.redirects:
+        found = redirection(command.redirects, scope)
+        redirects = (*redirects, *command.redirects)
+        if found.replaced:
+            stdin, feed = found.stdin, None
+    walk.budget.step(len(words) // 8)
+    call = Call(name, tuple(words), (), redirects, feed, stdin.text if stdin is not None else None)
+    if not walk.add(call, context, context.via):
+        return None
+    if not walk.budget.done:
+        walk.budget.deeper(context.depth + 1)
+    out = outputs.printed(name, words, stdin, scope)
+    return write(walk, command.redirects, out, scope, context) if command.redirects else out
+
+
+def redirection(redirects: list[Redirect], scope: Scope) -> Redirection:
+    """Redirects of plain words."""
+    found = Redirection(redirects, [])
+    for redirect in redirects:
+        if redirect.op == "<" and redirect.fd in (None, 0):
+            found.replaced, found.stdin = True, scope.read(redirect.target)
+    return found
 
 
 def write(walk: Walker, redirects: Sequence[Redirect], out: Text | None, scope: Scope, context: Context) -> Text | None:
@@ -162,8 +208,8 @@ def name_of(walk: Walker, fields: list[Field], scope: Scope) -> tuple[str, tuple
     for field in fields[1:]:
         if field.via:
             via = join_via(via, tuple(name for name in field.via if name not in _LOUD_VIA or name == "ifs"))
-    name = posixpath.basename(text.rstrip("/")) if text.strip("/") else text
-    lower = name.lower()
+    name = posixpath.basename(text.rstrip("/")) if "/" in text and text.strip("/") else text
+    lower = name.lower() if "." in name else name
     return (lower if lower.endswith((".exe", ".bat", ".cmd", ".com")) else name), via
 
 
@@ -174,13 +220,36 @@ def feeder_of(walk: Walker, name: str, fields: list[Field]) -> int | None:
     return next((field.feeder for field in fields[1:] if field.feeder is not None), None)
 
 
+def may_hold(name: str, first: str, scope: Scope) -> bool:
+    """Whether a command can run anything but itself, by its name and the word it was written as."""
+    return (
+        name in HOLDERS
+        or name in GIVEN_PROGRAMS
+        or name[:3] in LANGUAGE_STARTS
+        or name[:3] == "ld-"
+        or ("/" in first and bool(scope.files))
+    )
+
+
 def looked_through(
-    walk: Walker, name: str, fields: list[Field], stdin: Text | None, scope: Scope, context: Context
+    walk: Walker,
+    name: str,
+    fields: list[Field],
+    stdin: Text | None,
+    scope: Scope,
+    context: Context,
+    given: tuple[int | None, tuple[Redirect, ...], tuple[str, ...]],
 ) -> Text | None:
-    """Walk what is inside a command: a function, an alias, another command, a program."""
-    deeper = context._replace(depth=context.depth + 1)
-    if walk.budget.done or not walk.budget.deeper(deeper.depth):
+    """Walk what is inside a command: a function, an alias, another command, a program.
+
+    `given` are the feeder, the redirects and what was looked through to find the command.
+    """
+    if walk.budget.done or not walk.budget.deeper(context.depth + 1):
         return None
+    if not (scope.functions or scope.aliases or may_hold(name, fields[0].text, scope)):
+        return None
+    feed, redirects, via = given
+    deeper = context._replace(stdin=stdin, feed=feed, redirects=redirects, via=via, depth=context.depth + 1)
     if name in scope.functions:
         arguments = tuple(field.text for field in fields[1:])
         return call_function(walk, name, scope.functions[name], arguments, scope, deeper)

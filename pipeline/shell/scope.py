@@ -55,7 +55,7 @@ class Scope:
 
         Files are shared: what a subshell writes stays. So are the names of functions that were called.
         """
-        other = Scope()
+        other = Scope.__new__(Scope)
         other.variables = dict(self.variables)
         other.arrays = dict(self.arrays)
         other.unset = set(self.unset)

@@ -15,8 +15,6 @@ runs. Functions that are defined and not called are listed at the end (the next 
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from pipeline.shell.calls import Call, Redirect, Script
 from pipeline.shell.limits import Limits
 from pipeline.shell.quoting import clean
@@ -44,7 +42,7 @@ def read(command: str, limits: Limits = _LIMITS) -> Script:
         return read_strictly(command, limits, walk)
     except Exception:
         # An adversary writes the text: a fault of ours in it must cost one command only, and shows as truncated.
-        return replace(walk.script(), errors=True, truncated=True)
+        return walk.script()._replace(errors=True, truncated=True)
 
 
 def read_strictly(command: str, limits: Limits = _LIMITS, walk: Walk | None = None) -> Script:

@@ -26,7 +26,6 @@ from pipeline.shell.calls import Call, Script
 from pipeline.shell.context import SILENT, WORD_TYPES, Context, together
 from pipeline.shell.limits import Budget, Limits
 from pipeline.shell.quoting import Outline, outline, parts
-from pipeline.shell.redirects import Redirection
 from pipeline.shell.scope import Scope
 from pipeline.shell.tree import Source, parse
 from pipeline.shell.values import Text, join_via
@@ -87,19 +86,11 @@ class Walk(Walker):
         out: list[Text | None] = []
         for commands in pipelines:
             if len(commands) == 1:
-                out.append(self.simple(commands[0], scope, context))
+                out.append(running.plainly(self, commands[0], scope, context))
             else:
-                stages = [partial(self.simple, command) for command in commands]
+                stages = [partial(running.plainly, self, command) for command in commands]
                 out.append(statements.stages(self, stages, scope, context))
         return together(out)
-
-    def simple(self, command: plain.Simple, scope: Scope, context: Context) -> Text | None:
-        """Walk one command of plain words."""
-        found = Redirection(command.redirects, [])
-        for redirect in command.redirects:
-            if redirect.op == "<" and redirect.fd in (None, 0):
-                found.replaced, found.stdin = True, scope.read(redirect.target)
-        return running.run(self, command.fields, (), found, scope, context)
 
     def ready(self, text: str) -> Iterable[Outline]:
         """The text made ready for the parser: whole where it is short, else in parts."""
@@ -194,27 +185,18 @@ class Walk(Walker):
             out.append(self.statement(child, source, scope, inner))
         return together(out)
 
-    def add(self, call: Call, context: Context) -> bool:
-        """List a call; False when the list is full."""
+    def add(self, call: Call, context: Context, via: tuple[str, ...] | None = None) -> bool:
+        """List a call that stands in `context`, found through `via` where that is more; False when the list is full."""
         if not self.budget.call():
             return False
+        name, argv, env, redirects, pipe_in, stdin, _, _, _, _, _, unknown, _ = call
+        passed, _, _, _, loop, items, times, background, remote, _, _ = context
         self.calls.append(
             Call(
-                call.name,
-                call.argv,
-                call.env,
-                call.redirects,
-                call.pipe_in,
-                call.stdin,
-                context.via,
-                context.loop,
-                context.items,
-                context.times,
-                context.background,
-                call.unknown,
-                context.remote,
+                name, argv, env, redirects, pipe_in, stdin, passed if via is None else via,
+                loop, items, times, background, unknown, remote,
             )
-        )
+        )  # fmt: skip
         return True
 
 

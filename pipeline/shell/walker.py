@@ -53,5 +53,5 @@ class Walker(Runner):
         """The reader of words for one text and scope."""
 
     @abstractmethod
-    def add(self, call: Call, context: Context) -> bool:
-        """List a call; False when the list is full."""
+    def add(self, call: Call, context: Context, via: tuple[str, ...] | None = None) -> bool:
+        """List a call that stands in `context`, found through `via` where that is more; False when the list is full."""

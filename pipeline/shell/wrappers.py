@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from pipeline.shell.values import Field
 
-__all__ = ["Inner", "Wrapper", "command_at", "inner_of", "skip_options"]
+__all__ = ["HOLDERS", "Inner", "Wrapper", "command_at", "inner_of", "skip_options"]
 
 
 class Wrapper(NamedTuple):
@@ -425,3 +425,6 @@ _SPECIAL: dict[str, Callable[[list[Field], str | None, int], list[Inner]]] = {
     "podman": _entry("podman"),
     "nerdctl": _entry("nerdctl"),
 }
+
+HOLDERS = frozenset(_SPECIAL) | frozenset(WRAPPERS)
+"""Commands that may hold another; besides these only the loaders of programs, ``ld-..``."""

