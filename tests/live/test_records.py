@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from pipeline.events.strings import raw
 from pipeline.formats import ROOM
+from pipeline.kernels.checksum import QUICK
 from pipeline.live.records import HEADER, CorruptRecordsError, Records, columns, fetched, read
 
 Row = tuple[int, int, bytes | None, bytes | None]
@@ -56,8 +57,8 @@ def resealed(batch: bytearray) -> bytearray:
 
 def by_client(data: bytes, first: int) -> list[Row]:
     """What Kafka's client reads."""
-    records = PartitionRecords(TopicPartition("t", 0), MemoryRecords(data), None, first, None, None, True, 0)
-    return [(r.offset, r.timestamp, r.key, r.value) for r in records]
+    read_there = PartitionRecords(TopicPartition("t", 0), MemoryRecords(data), None, first, None, None, True, 0)
+    return [(r.offset, r.timestamp, r.key, r.value) for r in read_there]
 
 
 def by_us(data: bytes, first: int) -> list[Row]:
@@ -126,9 +127,12 @@ def test_no_batch_and_an_older_format_are_left_to_the_client() -> None:
     assert fetched(bytes(old.build()) + b"\0" * HEADER, 0) is None
 
 
-def test_a_wrong_checksum_is_told_with_its_offset() -> None:
+@pytest.mark.parametrize("quick", sorted({False, QUICK}))
+def test_a_wrong_checksum_is_told_with_its_offset(quick: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.live.records.QUICK", quick)
     batch = packed([(5, b"k", b"value")], base=70)
     batch[-3] ^= 1
+    assert by_us(bytes(packed([(5, b"k", b"value")])), 0) == [(0, 5, b"k", b"value")]
     found = fetched(bytes(batch), 0)
     assert found is not None
     with pytest.raises(CorruptRecordsError, match="batch at offset 70 to have checksum 0x"):
