@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import subprocess
 import sys
 import time
@@ -15,19 +16,22 @@ import orjson
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from benchmarks import Row
-from benchmarks._kafka import PARTITIONS, broker, flows
+from benchmarks._kafka import PARTITIONS, broker, flows, packed
 from pipeline.kafka_settings import Settings
 from pipeline.live import topics
 
 QUESTION = "How long from sending an event to its alert, under load, and from a kill -9 to the next score?"
 
-LOAD = 20_000
-"""Events a second of innocent traffic meanwhile."""
+LOADS = ((20_000, 1), (300_000, 100))
+"""Events a second of innocent traffic meanwhile, and how many to a message."""
+AGENTS = 400
 MINER = (
     "xmrig -o stratum+tcp://pool.example:3333 -u 44AFFq5kSiGBoZ4NMDwYtN18obc8AemS33DBLWs3H7otXft3XjrpDtQGv7SqSsaBYBb"
 )
 ROOT = Path(__file__).resolve().parent.parent
 SESSION_S = 6.0
+TIME = b"@time@"
+"""Stands in a message for the moment at which it is sent."""
 
 
 def measure(quick: bool) -> Iterator[Row]:
@@ -37,7 +41,8 @@ def measure(quick: bool) -> Iterator[Row]:
         topics.create(settings, PARTITIONS, 1)
         first, spare = serve(settings), None
         try:
-            yield from asyncio.run(latency(settings, 20 if quick else 200))
+            for rate, pack in LOADS:
+                yield from asyncio.run(latency(settings, 20 if quick else 200, rate, pack))
             spare = serve(settings)
             time.sleep(15)
             yield asyncio.run(takeover(settings, first))
@@ -68,6 +73,12 @@ def suspicious(agent: str) -> bytes:
     return orjson.dumps({"agent": agent, "ts": time.time(), "command": MINER})
 
 
+def templates(pack: int) -> list[tuple[bytes, bytes]]:
+    """A message of `pack` flows for each agent, the time left open."""
+    rows = packed(flows(AGENTS * pack, AGENTS), pack) if pack > 1 else flows(AGENTS, AGENTS)
+    return [(key, re.sub(rb'"ts":[0-9.]+', b'"ts":' + TIME, value)) for key, value in rows]
+
+
 async def listening(settings: Settings, kind: str) -> AIOKafkaConsumer:
     """A consumer at the end of an output topic."""
     consumer = AIOKafkaConsumer(bootstrap_servers=settings.bootstrap_servers, group_id=None, fetch_max_wait_ms=20)
@@ -80,21 +91,24 @@ async def listening(settings: Settings, kind: str) -> AIOKafkaConsumer:
     return consumer
 
 
-async def latency(settings: Settings, many: int) -> list[Row]:
+async def latency(settings: Settings, many: int, rate: int, pack: int) -> list[Row]:
     """Alerts of new agents while others work."""
-    producer = AIOKafkaProducer(bootstrap_servers=settings.bootstrap_servers, linger_ms=2)
+    producer = AIOKafkaProducer(
+        bootstrap_servers=settings.bootstrap_servers, linger_ms=2, max_batch_size=1 << 20, max_request_size=16_000_000
+    )
     await producer.start()
     consumer = await listening(settings, "alert")
     sent: dict[str, float] = {}
     took: list[float] = []
 
     async def load() -> None:
-        rows, begun, done = flows(400), time.perf_counter(), 0
+        messages, begun, done = templates(pack), time.perf_counter(), 0
         while True:
-            due = int((time.perf_counter() - begun) * LOAD)
+            due = int((time.perf_counter() - begun) * rate / pack)
+            now = b"%.3f" % time.time()
             for i in range(done, due):
-                key, value = rows[i % 400]
-                await producer.send("l.flow", value, key=key)
+                key, value = messages[i % AGENTS]
+                await producer.send("l.flow", value.replace(TIME, now), key=key)
             done = max(done, due)
             await asyncio.sleep(0.005)
 
@@ -105,7 +119,7 @@ async def latency(settings: Settings, many: int) -> list[Row]:
                 took.append(time.perf_counter() - sent.pop(agent))
 
     listens = asyncio.ensure_future(listen())
-    agent = "lab/first"
+    agent = f"lab/first-{rate}"
     while not took:
         sent[agent] = time.perf_counter()
         await producer.send("l.command", suspicious(agent), key=agent.encode())
@@ -114,7 +128,7 @@ async def latency(settings: Settings, many: int) -> list[Row]:
     loads = asyncio.ensure_future(load())
     for n in range(many):
         await asyncio.sleep(0.05)
-        agent = f"lab/bad-{n}"
+        agent = f"lab/bad-{rate}-{n}"
         sent[agent] = time.perf_counter()
         await producer.send("l.command", suspicious(agent), key=agent.encode())
     await asyncio.sleep(5)
@@ -122,7 +136,7 @@ async def latency(settings: Settings, many: int) -> list[Row]:
     listens.cancel()
     await producer.stop()
     await consumer.stop()
-    note = f"{len(took)} of {many} alerts, {LOAD:,} other events/s"
+    note = f"{len(took)} of {many} alerts, {rate:,} other events/s, {pack} a message"
     return [
         Row("event to alert, median", 1000 * float(np.median(took)), "ms", note),
         Row("event to alert, 99 in 100", 1000 * float(np.quantile(took, 0.99)), "ms", note),
