@@ -10,7 +10,7 @@ import decimal
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -75,20 +75,52 @@ def read(path: Path, source: int, rows: int) -> Iterator[Decoded]:
         columns = [name for name in file.schema_arrow.names if name in CLASSES]
         strings = repeated(file.metadata, file.schema_arrow)
         rows = min(rows, most_rows(file.metadata))
-    done = 0
+    position = 1
     with pq.ParquetFile(whole, read_dictionary=strings, pre_buffer=False) as file:
-        batches = file.iter_batches(rows, columns=columns, use_threads=False)
-        while True:
-            try:
-                batch = next(batches, None)
-            except RUBBISH as error:
-                reason = f"expected {total} rows, got {done}: {str(error).splitlines()[0]}"
-                yield nothing(Rejected(source, done + 1, reason, b"", total - done), total - done)
-                return
-            if batch is None:
-                return
-            yield read_batch(batch, source, done + 1)
+        for piece in pieces(file, columns, rows):
+            if isinstance(piece, Lost):
+                yield nothing(Rejected(source, position, piece.reason, b"", piece.rows), piece.rows)
+                position += piece.rows
+            else:
+                yield read_batch(piece, source, position)
+                position += piece.num_rows
+
+
+class Lost(NamedTuple):
+    """Rows that cannot be read, and why."""
+
+    rows: int
+    reason: str
+
+
+def pieces(file: pq.ParquetFile, columns: list[str], rows: int) -> Iterator[pa.RecordBatch | Lost]:
+    """The file's rows, at most `rows` at once; a broken page costs the rest of its row group and nothing else."""
+    done = 0
+    try:
+        for batch in file.iter_batches(rows, columns=columns, use_threads=False):
+            yield batch
             done += batch.num_rows
+        return
+    except RUBBISH:
+        # A batch may span row groups: from here on each is read by itself.
+        pass
+    end = 0
+    for group in range(file.metadata.num_row_groups):
+        begin, end = end, end + int(file.metadata.row_group(group).num_rows)
+        before = max(0, done - begin)
+        if done >= end:
+            continue
+        try:
+            for batch in file.iter_batches(rows, row_groups=[group], columns=columns, use_threads=False):
+                rest = batch.slice(min(before, batch.num_rows))
+                before -= batch.num_rows - rest.num_rows
+                if rest.num_rows:
+                    yield rest
+                    done += rest.num_rows
+        except RUBBISH as error:
+            reason = f"expected {end - begin} rows of row group {group + 1}, got {done - begin}: "
+            yield Lost(end - done, reason + str(error).splitlines()[0])
+        done = end
 
 
 def nothing(rejected: Rejected, lines: int) -> Decoded:
@@ -148,18 +180,9 @@ def most_rows(metadata: Any) -> int:
 
 def read_batch(batch: pa.RecordBatch, source: int, position: int) -> Decoded:
     """The rows of a record batch, those that are not plain one by one."""
-    kind, odd = kinds_in(batch)
-    parts: list[Batch] = []
-    for k in range(len(codes.KINDS)):
-        rows = np.flatnonzero((kind == k) & ~odd)
-        if len(rows):
-            mine = batch if len(rows) == len(batch) else batch.take(pa.array(rows, pa.int64()))
-            part, bad = PARTS[k](mine, source, position + rows)
-            if bad.any():
-                odd[rows[bad]] = True
-                part = select_part(part, np.flatnonzero(~bad))
-            if len(part):
-                parts.append(of_kind(k, part))
+    parts, odd = read_plain(batch, source, position)
+    if odd is None:
+        return Decoded(parts[0], [], [], len(batch))
     slow = Rows(source)
     rejected: list[Rejected] = []
     for at in np.flatnonzero(odd).tolist():
@@ -178,23 +201,61 @@ def read_batch(batch: pa.RecordBatch, source: int, position: int) -> Decoded:
     return Decoded(interleave(parts, [positions_of(part) for part in parts]), [], rejected, len(batch))
 
 
+def read_plain(batch: pa.RecordBatch, source: int, position: int) -> tuple[list[Batch], Mask | None]:
+    """The rows that are plain, a batch of each kind, and the others; None where there are no others and one kind."""
+    alone = one_kind(batch)
+    if alone is not None:
+        part, odd = PARTS[alone](batch, source, np.arange(position, position + len(batch)))
+        if not odd.any():
+            return [of_kind(alone, part)], None
+        part = select_part(part, np.flatnonzero(~odd))
+        return [of_kind(alone, part)] if len(part) else [], odd
+    kind, odd = kinds_in(batch)
+    parts: list[Batch] = []
+    for k in range(len(codes.KINDS)):
+        rows = np.flatnonzero((kind == k) & ~odd)
+        if len(rows):
+            mine = batch if len(rows) == len(batch) else batch.take(pa.array(rows, pa.int64()))
+            part, bad = PARTS[k](mine, source, position + rows)
+            if bad.any():
+                odd[rows[bad]] = True
+                part = select_part(part, np.flatnonzero(~bad))
+            if len(part):
+                parts.append(of_kind(k, part))
+    return parts, odd
+
+
+def one_kind(batch: pa.RecordBatch) -> int | None:
+    """The kind of all rows, where that can be told at once."""
+    if not len(batch):
+        return None
+    if "kind" in batch.schema.names:
+        words = _arrow.read_words(batch.column("kind"), {word: code for code, word in enumerate(codes.KINDS)})
+        first = int(words.values[0])
+        return first if words.there is None and (words.values == first).all() else None
+    marks = [kind for mark, kind in _fields.MARKS.items() if mark in batch.schema.names]
+    # Where the one column that tells the kind is null, the reader of that kind says what is missing.
+    return marks[0] if len(marks) == 1 else None
+
+
 def kinds_in(batch: pa.RecordBatch) -> tuple[NDArray[np.int64], Mask]:
     """The kind of each row, and the rows of which it cannot be told at once."""
     names = batch.schema.names
-    marks = [(kind, _arrow.valid(batch.column(mark))) for mark, kind in _fields.MARKS.items() if mark in names]
     told = np.zeros(len(batch), np.int64)
     count = np.zeros(len(batch), np.int64)
-    for kind, there in marks:
-        told[there] = kind
-        count += there
+    for mark, kind in _fields.MARKS.items():
+        if mark in names:
+            there = _arrow.valid(batch.column(mark))
+            told[there] = kind
+            count += there
     odd = count != 1
     if "kind" in names:
         words = _arrow.read_words(batch.column("kind"), {word: code for code, word in enumerate(codes.KINDS)})
+        if words.there is None:
+            return words.values.astype(np.int64), np.zeros(len(batch), np.bool_)
         told = np.where(words.there, words.values, told)
-        odd = words.odd | (odd & ~words.there)
-    elif len(marks) == 1:
-        # Where the one column that tells the kind is null, the reader of that kind says what is missing.
-        return np.full(len(batch), marks[0][0]), np.zeros(len(batch), np.bool_)
+        odd &= ~words.there
+        _arrow.mark(odd, words.odd)
     return told, odd
 
 
@@ -220,14 +281,14 @@ def column(batch: pa.RecordBatch, field: str) -> Array:
 
 def read_common(batch: pa.RecordBatch, source: int, position: NDArray[np.int64]) -> tuple[Common, Mask]:
     """The columns that all kinds have, and the rows that are not plain."""
+    bad = np.zeros(len(batch), np.bool_)
     ts = _arrow.read_times(column(batch, "ts"), nan_is_null=False)
-    bad = ts.odd | ~ts.there
+    _arrow.mark(bad, ts.odd)
+    _arrow.absent(bad, ts.there)
     agent = read_names(batch, "agent", bad).strings()
-    bad |= (agent.length < 1) | (agent.length > _fields.AGENT_BYTES)
-    named = []
-    for field in ("id", "run", "episode"):
-        texts = read_names(batch, field, bad)
-        named.append(texts.strings())
+    if not _arrow.within(agent.length, 1, _fields.AGENT_BYTES):
+        bad |= (agent.length < 1) | (agent.length > _fields.AGENT_BYTES)
+    named = [read_names(batch, field, bad).strings() for field in ("id", "run", "episode")]
     return Common(ts.values, np.full(len(batch), source, np.int32), position, agent, *named), bad
 
 
@@ -235,7 +296,8 @@ def read_names(batch: pa.RecordBatch, field: str, bad: Mask) -> _arrow.Texts:
     """A column of strings or names; rows that are not plain are marked in `bad`."""
     array = column(batch, field)
     texts = _arrow.read_texts(array)
-    bad |= _arrow.negative(array) | texts.odd()
+    _arrow.mark(bad, _arrow.negative(array))
+    _arrow.mark(bad, texts.odd())
     return texts
 
 
@@ -244,7 +306,7 @@ def read_floats(batch: pa.RecordBatch, fields: tuple[str, ...], bad: Mask) -> li
     out = []
     for field in fields:
         numbers = _arrow.read_numbers(column(batch, field), *_fields.GPU_RANGES.get(field, _fields.COUNTER))
-        bad |= numbers.odd
+        _arrow.mark(bad, numbers.odd)
         out.append(numbers.values)
     return out
 
@@ -255,32 +317,43 @@ def read_flows(batch: pa.RecordBatch, source: int, position: NDArray[np.int64]) 
     made: dict[str, Any] = {}
     for end in ("src", "dst"):
         made[f"{end}_hi"], made[f"{end}_lo"], odd = _arrow.read_address_column(column(batch, f"{end}_ip"))
-        bad |= odd
+        _arrow.mark(bad, odd)
     for field, meanings in (("proto", codes.PROTOS), ("direction", codes.DIRECTIONS), ("outcome", codes.OUTCOMES)):
         words = _arrow.read_words(column(batch, field), meanings)
-        bad |= words.odd
+        _arrow.mark(bad, words.odd)
         made[field] = words.values
     bad |= made["proto"] == codes.UNKNOWN
     icmp = made["proto"] == codes.ICMP
+    any_icmp = bool(icmp.any())
     for field in ("src_port", "dst_port"):
         port = _arrow.read_integers(column(batch, field), 0, _fields.PORT_MAX)
-        bad |= port.odd | ~(port.there | icmp)
-        made[field] = np.where(icmp, 0, port.values).astype(np.int32)
+        _arrow.mark(bad, port.odd)
+        if port.there is not None:
+            bad |= ~(port.there | icmp)
+        made[field] = (np.where(icmp, 0, port.values) if any_icmp else port.values).astype(np.int32)
     for field in ("bursts", "bursts_dst_first"):
         count = _arrow.read_integers(column(batch, field), 0, _fields.INT_MAX)
-        bad |= count.odd
-        made[field] = np.where(count.there, count.values, -1).astype(np.int32)
+        _arrow.mark(bad, count.odd)
+        made[field] = count.or_else(-1).astype(np.int32)
     duration = _arrow.read_times(column(batch, "duration"), nan_is_null=True)
-    bad |= duration.odd
-    made["duration"] = np.where(duration.there, duration.values, -1)
-    made["final"] = _arrow.read_truths(column(batch, "final")).values
+    _arrow.mark(bad, duration.odd)
+    made["duration"] = duration.or_else(-1)
+    made["final"] = _arrow.read_truths(column(batch, "final"))
     made |= zip(_fields.FLOW_COUNTERS, read_floats(batch, _fields.FLOW_COUNTERS, bad), strict=True)
     named = read_names(batch, "flow_id", bad)
-    hashed = _arrow.hash_column(named)
-    made["flow_id"] = np.where(named.strings().length > 0, hashed, five_tuples(made))
+    made["flow_id"] = flow_names(named, made)
     for field in ("service", "host"):
         made[field] = read_names(batch, field, bad).strings()
     return Part(common, Flow(**made)), bad
+
+
+def flow_names(named: _arrow.Texts, made: dict[str, Any]) -> NDArray[np.uint64]:
+    """The hash of each flow's name; without one, of its five-tuple."""
+    there = named.strings().length > 0
+    if there.all():
+        return _arrow.hash_column(named)
+    tuples = five_tuples(made)
+    return np.where(there, _arrow.hash_column(named), tuples) if there.any() else tuples
 
 
 def read_gpus(batch: pa.RecordBatch, source: int, position: NDArray[np.int64]) -> tuple[Part, Mask]:
@@ -300,8 +373,8 @@ def read_commands(batch: pa.RecordBatch, source: int, position: NDArray[np.int64
     bad |= said.length < 0
     rest = [read_names(batch, field, bad).strings() for field in Command._fields[1:-1]]
     code = _arrow.read_integers(column(batch, "exit_code"), *_fields.EXIT_CODES)
-    bad |= code.odd
-    return Part(common, Command._make((said, *rest, np.where(code.there, code.values, np.nan)))), bad
+    _arrow.mark(bad, code.odd)
+    return Part(common, Command._make((said, *rest, code.or_else(np.nan).astype(np.float64)))), bad
 
 
 PARTS: Final = (read_flows, read_gpus, read_commands)

@@ -91,6 +91,12 @@ def find(paths: Sequence[str], settings: Settings | None = None) -> Found:
                     problems.append(f"expected events in {path}, got {skipped}")
         except (OSError, InputError) as error:
             problems.append(unreadable(path, error))
+    if len(found.sources) > 1:
+        for source in found.sources:
+            try:
+                look_at_first(source)
+            except (OSError, InputError) as error:
+                problems.append(unreadable(source.name, error))
     if not problems and not found.names:
         problems.append(f"expected a file of events in {', '.join(paths) or 'INPUT'}, got none")
     if problems:
@@ -166,8 +172,6 @@ def look_at(source: Source, found: Found, settings: Settings) -> str | None:
     assert source.path is not None
     if not hasattr(source.format, "decode_lines"):
         source.rows = source.format.count_rows(source.path)
-        first = next(iter(source.format.read(source.path, source.index, 1)), None)
-        source.begins = first_ts(first.batch) if first is not None else None
         found.sources.append(source)
         return None
     with open(source.path, "rb") as file:
@@ -189,6 +193,13 @@ def look_at(source: Source, found: Found, settings: Settings) -> str | None:
             source.begins = first_ts(decode_bytes(source.format, lines, source.index))
     found.sources.append(source)
     return None
+
+
+def look_at_first(source: Source) -> None:
+    """Find out when a file begins that is not lines; it costs a page of each of its columns."""
+    if source.path is not None and not hasattr(source.format, "decode_lines"):
+        first = next(iter(source.format.read(source.path, source.index, 1)), None)
+        source.begins = first_ts(first.batch) if first is not None else None
 
 
 def read_registry(source: Source, found: Found, settings: Settings) -> bool:

@@ -254,28 +254,31 @@ def test_a_file_that_is_no_parquet_is_named_before_any_work(tmp_path: Path) -> N
         find([str(good), str(half)])
 
 
-def test_a_file_whose_pages_are_broken_gives_what_can_be_read_and_counts_the_rest(tmp_path: Path) -> None:
+@pytest.mark.parametrize("batch_rows", [300, 500, 65536])
+def test_a_broken_page_costs_the_rest_of_its_row_group_and_nothing_else(tmp_path: Path, batch_rows: int) -> None:
     rows = [COMMAND | {"ts": float(i), "command": f"echo {i * 7919}"} for i in range(4000)]
     path = write(tmp_path / "a.parquet", pa.Table.from_pylist(rows), row_group_size=1000, compression="zstd")
     data = bytearray(path.read_bytes())
     start = pq.ParquetFile(path).metadata.row_group(2).column(1).data_page_offset
     data[start : start + 400] = b"\xff" * 400
     path.write_bytes(data)
-    got = read(path, 500)
-    assert len(rows_of(got)) == 2000
+    got = read(path, batch_rows)
+    assert rows_of(got) == [row for row in events(as_json(rows).batch) if not 2001 <= row["position"] <= 3000]
     (broken,) = [r for part in got for r in part.rejected]
-    assert (broken.position, broken.rows) == (2001, 2000)
-    assert broken.reason.startswith("expected 4000 rows, got 2000: ")
+    assert (broken.position, broken.rows) == (2001, 1000)
+    assert broken.reason.startswith("expected 1000 rows of row group 3, got 0: ")
     assert sum(part.lines for part in got) == 4000
 
 
 def test_a_folder_of_parquet_is_read_by_the_inputs(tmp_path: Path) -> None:
     write(tmp_path / "a.parquet", pa.Table.from_pylist([GPU, GPU]))
     (source,) = find([str(tmp_path)]).sources
-    assert (source.rows, source.begins) == (2, 17_000_000)
+    assert (source.rows, source.begins) == (2, None), "where there is nothing to merge with, it is not looked for"
     reader = Reader(source, Shares(Settings(batch_rows=1)))
     assert [len(decoded.batch) for decoded in reader] == [1, 1]
     assert reader.taken == source.size
+    write(tmp_path / "b.parquet", pa.Table.from_pylist([GPU | {"ts": 18}]))
+    assert [source.begins for source in find([str(tmp_path)]).sources] == [17_000_000, 18_000_000]
 
 
 def test_a_long_string_that_comes_often_is_held_once(tmp_path: Path) -> None:
