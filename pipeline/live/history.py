@@ -2,10 +2,8 @@
 of it.
 
 Each partition has a share and a line-up of its own, as in a worker. `since` and `until` are times at which records
-came, as Kafka keeps them. The
-registry is read from its beginning: an entry holds for what came after it. What an agent did before `since` is not
-known, so its score
-is the live one only where the stretch begins before the agent did.
+came, as Kafka keeps them. The registry is read from its beginning: an entry holds for what came after it. What an agent
+did before `since` is not known, so its score is the live one only where the stretch begins before the agent did.
 """
 
 from __future__ import annotations
@@ -25,8 +23,10 @@ from pipeline.config import Config
 from pipeline.errors import UsageError
 from pipeline.events.codes import KINDS
 from pipeline.live import messages, security, topics
+from pipeline.live.fetching import as_bytes
 from pipeline.live.order import LineUp
 from pipeline.live.partition import Output, Share
+from pipeline.live.records import Fetched
 from pipeline.replay import RISKIEST, open_sinks
 from pipeline.risk import LEVELS
 from pipeline.sinks import Sink
@@ -105,6 +105,7 @@ class Past:
             max_partition_fetch_bytes=self.config.live.max_fetch_bytes,
         )
         await consumer.start()
+        as_bytes(consumer._fetcher)
         try:
             tps = [TopicPartition(self.names[kind], share.number) for share in self.shares for kind in topics.INPUTS]
             consumer.assign(tps)
@@ -125,7 +126,7 @@ class Past:
             while self.left:
                 ready = [tp for tp in self.left if not self.lines[tp.partition].full(self.kinds[tp.topic])]
                 for tp, records in (await consumer.getmany(*ready, timeout_ms=200)).items():
-                    self.take(tp, [record for record in records if record.offset < ends[tp]])
+                    self.take(tp, records, ends[tp])
                 for tp in list(self.left):
                     if await consumer.position(tp) >= ends[tp]:
                         self.left.discard(tp)
@@ -133,12 +134,13 @@ class Past:
         finally:
             await consumer.stop()
 
-    def take(self, tp: TopicPartition, records: list[Any]) -> None:
-        """One chunk of records."""
-        if records:
-            share = self.shares[tp.partition]
-            chunk = messages.read(self.kinds[tp.topic], records, share.keys)
-            self.lines[tp.partition].add(chunk, 0.0)
+    def take(self, tp: TopicPartition, fetches: list[Any], until: int) -> None:
+        """What was fetched of a partition."""
+        share = self.shares[tp.partition]
+        for found in fetches if isinstance(fetches[0], Fetched) else [fetches]:
+            chunk = messages.read(self.kinds[tp.topic], found, share.keys, until=until)
+            if len(chunk.offsets):
+                self.lines[tp.partition].add(chunk, 0.0)
 
     def advance(self) -> None:
         """Apply what may be applied."""

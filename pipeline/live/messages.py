@@ -75,9 +75,9 @@ class Chunk(NamedTuple):
     size: int
 
 
-def read(kind: str, found: Fetched | Sequence[Any], keys: Keys, first: int = 0) -> Chunk:
-    """Read what one fetch brought of the topic of a kind, from offset `first` on."""
-    records = read_records(found, first)
+def read(kind: str, found: Fetched | Sequence[Any], keys: Keys, first: int = 0, until: int | None = None) -> Chunk:
+    """Read what one fetch brought of the topic of a kind, from offset `first` on, to before `until`."""
+    records = read_records(found, first, until)
     refused: list[Refused] = []
     entries: list[Entry] = []
     owners: NDArray[np.int64] = np.arange(len(records))

@@ -147,13 +147,13 @@ def find_batches(data: NDArray[np.uint8], table: NDArray[np.int64]) -> int:
     return found
 
 
-def read(found: Fetched | Sequence[Any], first: int) -> Records:
-    """The records from offset `first` on of a fetch, or of a client's list of records.
+def read(found: Fetched | Sequence[Any], first: int = 0, until: int | None = None) -> Records:
+    """The records of a fetch, or of a client's list of records: from offset `first` on, to before `until`.
 
     CorruptRecordsError where a checksum or a length is wrong.
     """
     if not isinstance(found, Fetched):
-        return columns([record for record in found if record.offset >= first])
+        return columns([r for r in found if r.offset >= first and (until is None or r.offset < until)])
     first = max(first, found.first)
     batches = found.batches[found.batches[:, NEXT] > first]
     if (bad := wrong_checksum(found.data, batches)) >= 0:
@@ -172,6 +172,9 @@ def read(found: Fetched | Sequence[Any], first: int) -> Records:
     taken, size, bad = lay_out(data, batches, first, offset, time, key, value)
     if bad >= 0:
         raise corrupt(batches[bad])
+    if until is not None and taken and offset[taken - 1] >= until:
+        taken = int(np.searchsorted(offset[:taken], until))
+        size = value.offset[taken]
     value.data[size : size + ROOM] = 0
     return Records(
         offset[:taken],
@@ -361,4 +364,4 @@ def warm() -> None:
     """Have the kernels compiled."""
     table = np.zeros((0, COLUMNS), np.int64)
     find_batches(np.frombuffer(b"", np.uint8), np.empty((1, COLUMNS), np.int64))
-    read(Fetched(b"", table, 0), 0)
+    read(Fetched(b"", table, 0))

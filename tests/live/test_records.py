@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
 import pytest
 from aiokafka.consumer.fetcher import PartitionRecords
-from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.record.legacy_records import LegacyRecordBatchBuilder
 from aiokafka.record.memory_records import MemoryRecords
-from aiokafka.record.util import calc_crc32c
 from aiokafka.structs import TopicPartition
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,39 +17,10 @@ from pipeline.events.strings import raw
 from pipeline.formats import ROOM
 from pipeline.kernels.checksum import QUICK
 from pipeline.live.records import HEADER, CorruptRecordsError, Records, columns, fetched, read
+from tests.live.batches import APPEND_TIME, CONTROL, LARGE, marked, packed, resealed
 
 Row = tuple[int, int, bytes | None, bytes | None]
 """Offset, time (ms), key and value."""
-
-LARGE = 1 << 20
-CONTROL = 0x20
-APPEND_TIME = 0x08
-ATTRIBUTES = slice(21, 23)
-CHECKSUM = slice(17, 21)
-
-
-def packed(
-    rows: Sequence[tuple[int, bytes | None, bytes | None]], compression: int = 0, base: int = 0, headers: bool = False
-) -> bytearray:
-    """A batch of records; the offsets begin at `base`."""
-    builder = DefaultRecordBatchBuilder(2, compression, 0, -1, -1, -1, LARGE)
-    for i, (time, key, value) in enumerate(rows):
-        assert builder.append(i, time, key, value, [("trace", b"7"), ("none", None)] if headers else []) is not None
-    batch = bytearray(builder.build())
-    batch[:8] = base.to_bytes(8, "big")
-    return batch
-
-
-def marked(batch: bytearray, flag: int) -> bytearray:
-    """The batch with a flag more among its attributes, and its checksum right."""
-    batch[ATTRIBUTES] = (int.from_bytes(batch[ATTRIBUTES], "big") | flag).to_bytes(2, "big")
-    return resealed(batch)
-
-
-def resealed(batch: bytearray) -> bytearray:
-    """The batch with the checksum of what it holds."""
-    batch[CHECKSUM] = calc_crc32c(bytes(batch[21:])).to_bytes(4, "big")
-    return batch
 
 
 def by_client(data: bytes, first: int) -> list[Row]:
@@ -117,6 +85,15 @@ def test_the_offset_to_go_on_with_is_the_client_s(said: Any, later: int) -> None
     assert found is not None
     assert found.next_offset == client.next_fetch_offset
     assert found.records >= len(rows_of(read(found, first)))
+
+
+@given(batches, st.integers(0, 4), st.integers(0, 40))
+def test_what_comes_at_until_or_later_is_left_out(said: Any, later: int, until: int) -> None:
+    first = min(later, len(said[0][0]) - 1)
+    data = log_of(said)
+    found, seen = fetched(data, first), by_client(data, first)
+    assert found is not None
+    assert rows_of(read(found, first, until)) == [row for row in seen if row[0] < until]
 
 
 def test_no_batch_and_an_older_format_are_left_to_the_client() -> None:

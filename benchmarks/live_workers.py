@@ -1,0 +1,114 @@
+"""How much more two workers do than one."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from faust.types import TP
+
+from benchmarks import Row
+from benchmarks._kafka import PARTITIONS, broker, fill, flows, packed
+from pipeline import config
+from pipeline.kafka_settings import Settings
+from pipeline.live import topics
+from pipeline.live.health import Health
+from pipeline.live.worker import Worker
+
+QUESTION = "How many times as much do two workers score as one, each on a core of its own beside the broker?"
+
+PACK = 100
+PORTION = 400_000
+"""Events that are made at once."""
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def measure(quick: bool) -> Iterator[Row]:
+    """All wait for the word to begin; the rate is that of the time in which all of them work."""
+    with broker() as bootstrap, tempfile.TemporaryDirectory() as folder:
+        settings = Settings(bootstrap_servers=bootstrap, prefix="w.")
+        topics.create(settings, PARTITIONS, 1)
+        rows = packed(flows(100_000 if quick else PORTION), PACK)
+        for _ in range(1 if quick else 8):
+            fill(settings, rows)
+        cores = sorted(os.sched_getaffinity(0))
+        rates = {}
+        for many in (1, 2):
+            rates[many] = rate(bootstrap, many, Path(folder) / str(many), cores)
+            yield Row(f"{many} worker{'s'[: many - 1]}, one core each", rates[many], "events/s", f"{len(cores)} cores")
+        yield Row("two workers to one", rates[2] / rates[1], "times", "the broker works on the same cores")
+
+
+def rate(bootstrap: str, many: int, word: Path, cores: Sequence[int]) -> float:
+    """Events a second of so many workers together."""
+    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    workers = []
+    for n in range(many):
+        core = cores[n % len(cores)]
+        code = f"from benchmarks import live_workers; live_workers.work({bootstrap!r}, {many}, {str(word)!r}, {core})"
+        workers.append(
+            subprocess.Popen(
+                [sys.executable, "-c", code],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                text=True,
+                env={**os.environ, "PYTHONPATH": path},
+            )
+        )
+    try:
+        for worker in workers:
+            assert worker.stdout is not None
+            assert worker.stdout.readline() == "ready\n"
+        word.touch()
+        said = [
+            [(float(when), int(count)) for when, count in map(str.split, lines.splitlines())]
+            for lines, _ in [worker.communicate(timeout=300) for worker in workers]
+        ]
+    finally:
+        for worker in workers:
+            worker.kill()
+            worker.wait()
+    begin, end = max(steps[0][0] for steps in said), min(steps[-1][0] for steps in said)
+    return sum(count for steps in said for when, count in steps if begin < when <= end) / (end - begin)
+
+
+def work(bootstrap: str, many: int, word: str, core: int) -> None:
+    """One of `many` workers: ready once it has its share of the partitions; says when it scored how many events, until
+    nothing comes for a second."""
+    os.sched_setaffinity(0, {core})
+    steps: list[tuple[float, int]] = []
+
+    class Counting(Health):
+        def applied(self, pieces: Sequence[Any], outputs: Sequence[Any], share: Any, seconds: float) -> None:
+            super().applied(pieces, outputs, share, seconds)
+            steps.append((time.monotonic(), sum(len(piece.keys) for piece in pieces)))
+
+        def beat(self) -> None:
+            super().beat()
+            if steps and time.monotonic() - steps[-1][0] > 1.0:
+                print("\n".join(f"{when} {count}" for when, count in steps), flush=True)
+                os._exit(0)
+
+    class Waiting(Worker):
+        told = False
+
+        def full(self) -> set[TP]:
+            if os.path.exists(word):
+                return super().full()
+            mine = {tp for tp in self.app.consumer.assignment() if tp.topic == self.names["flow"]}
+            if len(mine) == PARTITIONS // many and not self.told:
+                self.told = True
+                print("ready", flush=True)
+            return set(self.app.consumer.assignment())
+
+    settings = Settings(bootstrap_servers=bootstrap, prefix="w.", group=f"w{many}")
+    tuning = msgspec.structs.replace(config.load(), live=settings)
+    asyncio.run(Waiting(settings, tuning, Counting()).run())
