@@ -7,8 +7,8 @@
     checkpoint   outputs acknowledged -> begin, chunks, head, commit
 
 A share that was given up and comes back is kept only where nobody has written since: the log then ends with our own
-commit marker.
-Any error in a checkpoint leaves its outcome unknown: the share is forgotten and read back at the next assignment.
+commit marker. Any error in a checkpoint leaves its outcome unknown: the share is forgotten and read back at the next
+assignment.
 """
 
 from __future__ import annotations
@@ -89,8 +89,7 @@ class Store:
         """Take these partitions over and give up the others; their state is read back.
 
         `read_before` are partitions of which the group has read: state that is empty there is lost. StateError where
-        the state
-        cannot be used.
+        the state cannot be used.
         """
         mine = set(mine)
         for partition in set(self.kept) - mine:

@@ -5,12 +5,10 @@
     command   ── 12 ──────────┘
     registry  ── an entry holds for the records that came after it, by the time that Kafka gave them
 
-Events are taken as a replay takes them: always the one of the topic whose next event is earliest, each topic in its
-own order. A topic of which
-more is to be had is waited for. At the end of all topics an event waits `order_wait_s` for its contemporaries; what
-comes later than
-that is applied when it comes, and changes no score at the end (DESIGN Law 2), though it may change which command is
-named as a cause.
+Events are taken as a replay takes them: always the one of the topic whose next event is earliest, each topic in its own
+order. A topic of which more is to be had is waited for. At the end of all topics an event waits `order_wait_s` for its
+contemporaries; what comes later than that is applied when it comes, and changes no score at the end (DESIGN Law 2),
+though it may change which command is named as a cause.
 
 A record is applied whole or not at all, so that a checkpoint has one next offset for each topic.
 """

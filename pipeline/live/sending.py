@@ -1,5 +1,4 @@
-"""Recorded events onto the topics: in the order of event time, keyed by agent, each of its kind, registry entries
-first.
+"""Recorded events onto the topics, in the order of event time and keyed by agent; registry entries first.
 
 inputs ──> lines of each source ──> merge ──> the line itself as the message
                                 (as replay)   rows of other formats as native JSON

@@ -1,8 +1,7 @@
 """One worker: a faust app whose processors apply whole chunks, and its life from start to stop.
 
 A worker that cannot go on says so in one line and exits with a status other than 0; whoever supervises it starts it
-again, and it
-goes on exactly where the state is.
+again, and it goes on exactly where the state is.
 """
 
 from __future__ import annotations
