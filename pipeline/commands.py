@@ -47,6 +47,7 @@ class Commands:
 
     def __init__(self, detectors: dict[str, ModuleType]) -> None:
         self.detectors = detectors
+        self.silent: tuple[Finding | None, ...] = (None,) * len(detectors)
         self.known = Names()
         """The bytes of commands; `numbers` is the number of each row, `rows` the row of each number, or -1."""
         self.numbers = np.zeros(256, np.int64)
@@ -71,9 +72,13 @@ class Commands:
             if self.known.rows_used > len(self.numbers):
                 self.numbers = np.concatenate([self.numbers, np.zeros(self.known.rows_used, np.int64)])
             _, first = np.unique(rows, return_index=True)
-            met = first[np.isin(rows[first], new)]
-            for i in np.sort(met).tolist():
-                self._meet(int(rows[i]), raw(column, i) or b"")
+            met = np.sort(first[np.isin(rows[first], new)])
+            view = column.data.data
+            begin, length = column.offset[met], np.maximum(column.length[met], 0)
+            self.numbers[rows[met]] = [
+                self._meet(row, str(view[at:end], "utf-8", "replace"))
+                for row, at, end in zip(rows[met].tolist(), begin.tolist(), (begin + length).tolist(), strict=True)
+            ]
         return self.numbers[rows]
 
     def put(self, text: str, findings: tuple[Finding | None, ...], places: Iterable[int]) -> int:
@@ -88,6 +93,8 @@ class Commands:
         rows = np.array([self.rows[number] for number in gone], np.int64)
         for number in gone:
             self.texts[number], self.rows[number], self.findings[number] = "", -1, ()
+        for said in (self.weight, self.loudest, self.fact, self.places):
+            said[gone] = 0
         self.free += gone
         self.known.give_back(rows[rows >= 0])
         self.room = max(ROOM, 2 * len(self))
@@ -97,17 +104,16 @@ class Commands:
         """Whether it is time to forget."""
         return len(self) > self.room
 
-    def _meet(self, row: int, written: bytes) -> None:
-        command = written.decode("utf-8", "replace")
-        findings: tuple[Finding | None, ...] = (None,) * len(self.detectors)
+    def _meet(self, row: int, command: str) -> int:
+        findings: tuple[Finding | None, ...] = self.silent
         places: list[int] = []
         try:
             script = read(command)
-            findings = tuple(detector.judge(script) for detector in self.detectors.values())
+            findings = tuple([detector.judge(script) for detector in self.detectors.values()])
             places = named_places(script)
         except Exception:  # the agent writes commands: one that breaks a reader must not stop the stream
             self.unjudged += 1
-        self.numbers[row] = self._enter(row, neutral(redact(command), SHOWN) or " ", findings, places)
+        return self._enter(row, neutral(redact(command), SHOWN) or " ", findings, places)
 
     def _enter(self, row: int, text: str, findings: tuple[Finding | None, ...], places: list[int]) -> int:
         if self.free:
@@ -123,11 +129,13 @@ class Commands:
                 self.loudest = np.concatenate([self.loudest, np.zeros_like(self.loudest)])
                 self.fact = np.concatenate([self.fact, np.zeros_like(self.fact)])
                 self.places = np.concatenate([self.places, np.zeros_like(self.places)])
-        for d, finding in enumerate(findings):
-            self.weight[number, d] = finding.weight if finding else 0.0
-            self.fact[number, d] = finding.fact if finding else 0
-        self.loudest[number] = self.weight[number].max(initial=0.0)
-        self.places[number] = (places + [0] * PLACES)[:PLACES]
+        if findings != self.silent:
+            for d, finding in enumerate(findings):
+                if finding is not None:
+                    self.weight[number, d], self.fact[number, d] = finding.weight, finding.fact
+            self.loudest[number] = self.weight[number].max()
+        if places:
+            self.places[number, : len(places)] = places[:PLACES]
         return number
 
 
@@ -152,6 +160,8 @@ def named_places(script: Script) -> list[int]:
             place = place_hash(target.host)
             if place not in out:
                 out.append(place)
+        if len(out) >= PLACES:
+            break
     return out[:PLACES]
 
 

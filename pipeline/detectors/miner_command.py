@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, Final
 
 from pipeline.detectors import Finding
@@ -130,6 +131,10 @@ _OWN_OPTIONS: Final = frozenset(
         "--mining-threads",
     )
 )
+_TELLING: Final = _OWN_OPTIONS | names(
+    "-o --url --pool --server -pool -P -s --proxy-pool -a --algo --algorithm -algo"
+)
+"""Options without one of which, or a long word or a URL, arguments say nothing."""
 _POOLISH: Final = re.compile(
     r"(?i)(?:^|[.@/-])(?:[\w-]*(?:coin|xmr|eth|mine|mining|monero|hash|crypto)[\w-]*pool|pool[\w-]*\.[\w-]*(?:xmr|monero|eth|mine|mining|coin|hash|supportxmr|minexmr)"
     r"|[\w-]*(?:nanopool|2miners|supportxmr|minexmr|moneroocean|hashvault|f2pool|ethermine|flexpool|flypool|nicehash|minergate|unmineable|"
@@ -182,8 +187,11 @@ def named(name: str) -> bool:
         >>> [named(n) for n in ("xmrig", "xmrig-6.21.0-linux-static-x64", "t-rex", "xmrig-docs", "miner")]
         [True, True, True, False, False]
     """
-    if len(name) > 100:
-        return False
+    return len(name) <= 100 and _named(name)
+
+
+@lru_cache(4096)
+def _named(name: str) -> bool:
     name = _PACKED.sub("", name)
     if _AMBIGUOUS.fullmatch(name):
         return True
@@ -200,8 +208,7 @@ def _asked_only(call: Call) -> bool:
 def _program(notes: Notes, call: Call) -> None:
     argv = call.argv
     name = call.name
-    bare = len(argv) < 3 and _AMBIGUOUS.fullmatch(name) is not None
-    if named(name) and not bare and not _asked_only(call):
+    if named(name) and not (len(argv) < 3 and _AMBIGUOUS.fullmatch(name)) and not _asked_only(call):
         pool = next((w for w in argv[1:] if _ENDPOINT.fullmatch(w)), "")
         notes.add("start", words=f"starts the miner {plain(name)}" + (f" for {plain(pool)}" if pool else ""))
     if len(argv) > 2:
@@ -210,6 +217,11 @@ def _program(notes: Notes, call: Call) -> None:
 
 def _form(notes: Notes, name: str, argv: tuple[str, ...]) -> None:
     """Arguments that only miners take, whatever the program is called."""
+    for word in argv:
+        if len(word) > 30 or "://" in word or (word[:1] == "-" and word.partition("=")[0] in _TELLING):
+            break
+    else:
+        return
     shown_name = plain(name, 30)
     endpoint, user, own, algorithm, password = "", "", 0, False, False
     for at in range(1, len(argv)):

@@ -14,6 +14,7 @@ from pipeline.detectors._scan.python_loops import judge_python
 from pipeline.detectors._scan.table import TABLE
 from pipeline.kernels import facts as kernel
 from pipeline.shell.calls import Script
+from pipeline.shell.options import names
 
 TITLE = "scan run by a command"
 LOOKS_FOR = (
@@ -45,6 +46,8 @@ def explain(why: Any) -> str:
 _VERSIONED: Final = re.compile(
     r"(nmap|masscan|zmap|rustscan|naabu|fscan|hydra|zgrab)[-_.]?(?:v?\d|linux|amd64|x86_64|static|2).*$"
 )
+_VERSIONED_STARTS: Final = names("nma mas zma rus naa fsc hyd zgr")
+"""The first letters of `_VERSIONED`."""
 _READERS: Final = scanners.READERS | loops.READERS
 
 
@@ -72,7 +75,7 @@ def judge(script: Script) -> Finding | None:
         reader = _READERS.get(call.name)
         if reader is not None:
             reader(notes, call)
-        elif call.name and (match := _VERSIONED.match(call.name)):
+        elif call.name[:3] in _VERSIONED_STARTS and (match := _VERSIONED.match(call.name)):
             reader = _READERS.get(match.group(1))
             if reader is not None:
                 reader(notes, call)

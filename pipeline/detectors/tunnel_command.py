@@ -13,6 +13,7 @@ from pipeline.detectors._tunnel.ssh import configuration
 from pipeline.detectors._tunnel.table import TABLE
 from pipeline.kernels import facts as kernel
 from pipeline.shell.calls import Script
+from pipeline.shell.options import names
 from pipeline.shell.writes import writes
 
 TITLE = "tunnel opened by a command"
@@ -47,6 +48,8 @@ _PROGRAMS: Final = re.compile(
     r"(ssh|autossh|plink|chisel|frpc|frps|gost|ngrok|cloudflared|bore|rathole|iodine|dnscat|ligolo|zrok|inlets|gs-netcat|socat)"
     r"(?:[-_.](?:v?\d[\w.]*|linux|amd64|arm64|x86_64|static|exe|client|stable|agent)[\w.-]*|2|\.exe)$"
 )
+_PROGRAM_STARTS: Final = names("ssh aut pli chi frp gos ngr clo bor rat iod dns lig zro inl gs- soc")
+"""The first letters of `_PROGRAMS`."""
 _READERS: Final = services.READERS | relays.READERS | ssh.READERS
 
 
@@ -65,7 +68,7 @@ def judge(script: Script) -> Finding | None:
         reader = _READERS.get(call.name)
         if reader is not None:
             reader(notes, script, call)
-        elif call.name and (match := _PROGRAMS.match(call.name)):
+        elif call.name[:3] in _PROGRAM_STARTS and (match := _PROGRAMS.match(call.name)):
             reader = _READERS.get(match.group(1))
             if reader is not None:
                 reader(notes, script, call)

@@ -116,6 +116,8 @@ def named(call: Call) -> tuple[Target, ...]:
         >>> named(Call("nmap", ("nmap", "-p", "22,80", "10.0.0.0/24")))
         (Target(host='10.0.0.0/24', port=None, user=None, count=256),)
     """
+    if not call.redirects and (call.name in _TEXT or len(call.argv) < 2):
+        return ()
     found: dict[Target, None] = {}
     for target in _targets(call):
         if target.host:
@@ -196,7 +198,7 @@ def _targets(call: Call) -> Iterator[Target]:
         elif "/dev/" in word:
             for match in _DEVICE.finditer(word):
                 yield from _one(match.group(1), match.group(2))
-        elif reader is None and not word.startswith("-"):
+        elif reader is None and (":" in word or word[:1].isdigit()) and not word.startswith("-"):
             yield from _plain(word)
 
 

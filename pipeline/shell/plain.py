@@ -1,8 +1,9 @@
-"""Commands made of plain words only, split without a parser: most of what agents run.
+"""Commands made of words without expansions, split without a parser: most of what agents run.
 
-A text passes where its meaning hangs on nothing but blanks, ``|``, ``&&``, ``||``, ``;``, line ends and simple
-redirects: no expansion, no quoting inside words, no reserved word. For those the walk gets the same words that the
-parser would give; a test holds both against each other.
+A text passes where its meaning hangs on nothing but blanks, quotes, backslashes, ``|``, ``&&``, ``||``, ``;``, ``&``,
+line ends and simple redirects. For those the walk gets the same words that the parser would give; a test holds both
+against each other. Where the grammar takes words apart in ways of its own (brackets beside escapes, ``==``), the text
+is left to it.
 """
 
 from __future__ import annotations
@@ -12,24 +13,34 @@ from typing import NamedTuple
 
 from pipeline.shell.calls import Redirect
 from pipeline.shell.values import Field
+from pipeline.shell.words import QUOTED, Piece, field_of, literal, unescaped
 
-__all__ = ["Simple", "split"]
+__all__ = ["Line", "Simple", "split"]
 
+_ENDS = r"(?=[ \t;|&\n]|\Z)"
+_BARE = r"[A-Za-z0-9_./:@%+,=*?^~\[\]!-]"
 _TOKEN = re.compile(
     r"[ \t]*(?:"
-    r"([A-Za-z0-9_./:@%+,=*?^-]+)(?=[ \t;|\n]|&&|\Z)"
-    r"|(\|\||&&|\|(?!&)|;(?!;)|\n)"
-    r"|('[^'\n\\]*'|\"[^\"\n\\$`!]*\")(?=[ \t;|\n]|&&|\Z)"
+    rf"([A-Za-z0-9_./:@%+,=^-]+){_ENDS}"
+    r"|(\|\||&&|\|(?!&)|;(?!;)|\n|&(?![&>]))"
+    rf"|((?:{_BARE}++|\{{\}}|\\[^\n]|'[^']*'|\"(?:[^\"\\$`!]|\\.)*+\")++){_ENDS}"
     r"|([0-9]?)(>>|>&|<|>)[ \t]*([A-Za-z0-9_./:+,@%-]+)(?=[ \t;|&\n]|\Z)"
     r"|\Z"
     r"|(.+))",
     re.DOTALL,
 )
-"""word, mark, quoted, redirect (descriptor, operator, target), the end, or what takes a parser."""
+"""plain word, mark, other word, redirect (descriptor, operator, target), the end, or what takes a parser."""
+_PIECE = re.compile(rf"((?:{_BARE}++|\{{\}}|\\.)++)|'([^']*)'|\"((?:[^\"\\]|\\.)*+)\"", re.DOTALL)
 _RESERVED = frozenset(
     ["if", "then", "else", "elif", "fi", "do", "done", "case", "esac", "while", "until", "for", "select", "function",
      "in", "time", "coproc", "export", "declare", "typeset", "readonly", "local", "unset", "unsetenv", "namespace"]
 )  # fmt: skip
+_FIRST = re.compile(r"(?:[A-Za-z0-9_./:%+,*?^][A-Za-z0-9_./:%+,*?^-]*|'[^']*'|\"[^\"]*\")\Z")
+"""Words other than plain ones that may name a program."""
+_NARROW = re.compile(r"(?:[A-Za-z0-9_./:@%+,=*?^-]+|'[^'\n\\]*'|\"[^\"\n\\]*\")\Z")
+"""Other words after which nothing more is asked of the text."""
+_NAME = re.compile(r"[A-Za-z0-9_./:-]+\Z")
+_BRACKETS = re.compile(r"(?:[^\[\]]|\[[^\[\]]+\])*+")
 _LONGEST = 2_048
 
 
@@ -49,32 +60,42 @@ class Simple(NamedTuple):
         return fields
 
 
-def split(text: str) -> list[list[Simple]] | None:
-    """The pipelines of `text`, each a list of commands; None where it takes a parser.
+class Line(NamedTuple):
+    """Commands joined by pipes."""
+
+    stages: list[Simple]
+    background: bool
+
+
+def split(text: str) -> list[Line] | None:
+    """The pipelines of `text`; None where it takes a parser.
 
     Example:
-        >>> [[command.words[0] for command in stages] for stages in split("cd /tmp && ls -l | wc 2>&1") or []]
-        [['cd'], ['ls', 'wc']]
+        >>> lines = split("cd /tmp && ls -l 'a b' | wc 2>&1")
+        >>> [[command.words for command in line.stages] for line in lines or []]
+        [[['cd', '/tmp']], [['ls', '-l', 'a b'], ['wc']]]
         >>> split("echo $HOME") is None
         True
     """
     if len(text) > _LONGEST:
         return None
-    pipelines: list[list[Simple]] = []
+    lines: list[Line] = []
     stages: list[Simple] = []
     words: list[str] = []
     redirects: list[Redirect] = []
     odd: dict[int, Field] = {}
     waiting = ""
-    for word, mark, quoted, descriptor, operator, target, other in _TOKEN.findall(text):
+    since = 0
+    wide = dash = False
+    for word, mark, other, descriptor, operator, target, rest in _TOKEN.findall(text):
         if word:
             if not words:
                 if word in _RESERVED or "=" in word or "@" in word or word[0] == "-":
                     return None
-            elif redirects and word.isdigit():
-                return None
-            if "*" in word or "?" in word:
-                odd[len(words)] = Field(word, glob=True)
+            elif redirects and (word.isdigit() or word == "-"):
+                if word != "-":
+                    return None
+                dash = True
             words.append(word)
         elif mark:
             if not words:
@@ -84,21 +105,55 @@ def split(text: str) -> list[list[Simple]] | None:
             stages.append(Simple(words, redirects, odd))
             words, redirects, odd = [], [], {}
             if mark != "|":
-                pipelines.append(stages)
+                lines.append(Line(stages, False))
                 stages = []
+                if mark == "&":
+                    wide = True
+                    lines[since:] = [line._replace(background=True) for line in lines[since:]]
+                if len(mark) == 1:
+                    since = len(lines)
             waiting = mark
-        elif quoted:
-            words.append(quoted[1:-1])
+        elif other:
+            field = resolved(other)
+            if field is None or not (words or _FIRST.match(other)):
+                return None
+            if field.glob or field.via:
+                odd[len(words)] = field
+            wide = wide or not _NARROW.match(other)
+            words.append(field.text)
         elif operator:
             if not words:
                 return None
             redirects.append(Redirect(operator, int(descriptor) if descriptor else None, target))
-        elif other:
+        elif rest:
             return None
     if words:
         stages.append(Simple(words, redirects, odd))
     elif waiting in ("|", "&&", "||") or redirects:
         return None
     if stages:
-        pipelines.append(stages)
-    return pipelines
+        lines.append(Line(stages, False))
+    if wide and (
+        dash or not all(_NAME.match(one.words[0]) and "==" not in one.words for line in lines for one in line.stages)
+    ):
+        return None
+    return lines
+
+
+def resolved(word: str) -> Field | None:
+    """A word with quotes, escapes or patterns in it; None where it takes a parser."""
+    pieces: list[Piece] = []
+    for bare, single, double in _PIECE.findall(word):
+        if bare:
+            if bare[0] == "\\" and (pieces or bare[1] in " \t"):
+                return None
+            if bare[:2] in ("==", "=~") or "{}\\" in bare:
+                return None
+            if ("[" in bare or "]" in bare) and ("\\" in bare or not _BRACKETS.fullmatch(bare)):
+                return None
+            pieces += literal(bare)
+        elif single:
+            pieces.append(Piece(single, QUOTED))
+        else:
+            pieces.append(Piece(unescaped(double), QUOTED))
+    return field_of(pieces)

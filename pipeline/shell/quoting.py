@@ -27,10 +27,10 @@ _PRIVATE = re.compile("[\ue000-\ue0ff\0]")
 _NEEDED = re.compile(r"<<|<>|\\\r?\n|\}[<>]|\}\d*>|\{[^\s{}]*,|\bcoproc\s")
 
 _CODE = re.compile(
-    r"\\\n|\\.|\$?'|\"|`|\$\(\(|\(\(|\$\(|\$\{|[(){};]|<<<|<<-?|<>|\n|(?:(?<=[\s;&|(])|^)#[^\n]*",
+    r"\\\n|(?:\\[^\n][A-Za-z0-9]*+)++|\$?'|\"|`|\$\(\(|\(\(|\$\(|\$\{|[(){};]|<<<|<<-?|<>|\n|(?:(?<=[\s;&|(])|^)#[^\n]*",
     re.DOTALL | re.MULTILINE,
 )
-_DOUBLE = re.compile(r"\\\n|\\.|\"|`|\$\(\(|\$\(|\$\{", re.DOTALL)
+_DOUBLE = re.compile(r"\\\n|(?:\\[^\n][A-Za-z0-9]*+)++|\"|`|\$\(\(|\$\(|\$\{", re.DOTALL)
 _ARITHMETIC = re.compile(r"\\.|\$\(\(|\$\(|\$\{|[()]|\n|\"|'", re.DOTALL)
 _ANSI = re.compile(r"(?:[^'\\]|\\.)*'", re.DOTALL)
 _DELIMITER = re.compile(r"[ \t]*((?:'[^'\n]*'|\"[^\"\n]*\"|\\.|[^\s;&|<>()'\"\\`])+)")

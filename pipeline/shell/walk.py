@@ -81,15 +81,16 @@ class Walk(Walker):
                 out.append(self.statement(source.root, source, scope, context._replace(depth=context.depth + 1)))
         return together(out)
 
-    def plain_words(self, pipelines: list[list[plain.Simple]], scope: Scope, context: Context) -> Text | None:
+    def plain_words(self, lines: list[plain.Line], scope: Scope, context: Context) -> Text | None:
         """Walk commands of plain words."""
         out: list[Text | None] = []
-        for commands in pipelines:
+        for commands, background in lines:
+            where = context._replace(background=True) if background else context
             if len(commands) == 1:
-                out.append(running.plainly(self, commands[0], scope, context))
+                out.append(running.plainly(self, commands[0], scope, where))
             else:
                 stages = [partial(running.plainly, self, command) for command in commands]
-                out.append(statements.stages(self, stages, scope, context))
+                out.append(statements.stages(self, stages, scope, where))
         return together(out)
 
     def ready(self, text: str) -> Iterable[Outline]:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pipeline.shell.limits import Budget
     from pipeline.shell.tree import Source
 
-__all__ = ["Piece", "Runner", "Words", "fields_of", "one_field"]
+__all__ = ["PLAIN", "QUOTED", "Piece", "Runner", "Words", "field_of", "fields_of", "literal", "one_field", "unescaped"]
 
 PLAIN, QUOTED, SPLIT, BREAK = range(4)
 
@@ -123,7 +123,7 @@ class Words:
     def _pieces(self, node: Node) -> Iterator[Piece]:
         kind = node.type
         if kind in _LITERALS:
-            yield from _literal(self.source.of(node))
+            yield from literal(self.source.of(node))
         elif kind == "concatenation" or kind == "command_name":
             yield from self._within(node, QUOTED if kind == "string" else PLAIN)
         elif kind == "string":
@@ -150,7 +150,7 @@ class Words:
         elif kind == "arithmetic_expansion":
             yield self.arithmetic(node)
         else:
-            yield from _literal(self.source.of(node))
+            yield from literal(self.source.of(node))
 
     def _within(self, node: Node, kind: int) -> Iterator[Piece]:
         """Children, and the text between them: inside double quotes, or of a concatenation."""
@@ -173,11 +173,9 @@ class Words:
 
     def _gap(self, text: str, kind: int) -> Iterator[Piece]:
         if kind == PLAIN:
-            yield from _literal(text.removesuffix("$"))
-        elif "\\" in text:
-            yield Piece(_DOUBLE_ESCAPE.sub(lambda match: match.group(1).strip("\n"), text), QUOTED)
+            yield from literal(text.removesuffix("$"))
         else:
-            yield Piece(text, QUOTED)
+            yield Piece(unescaped(text), QUOTED)
 
     def variable(self, name: str, written: str, kind: int) -> Iterator[Piece]:
         """The pieces of ``$name``."""
@@ -306,13 +304,18 @@ def _substitutions(node: Node) -> Iterator[Node]:
             yield from _substitutions(child)
 
 
-def _literal(text: str) -> Iterator[Piece]:
+def unescaped(text: str) -> str:
+    """What stands between double quotes, without expansions: a backslash quotes what is special there."""
+    return _DOUBLE_ESCAPE.sub(lambda match: match.group(1).strip("\n"), text) if "\\" in text else text
+
+
+def literal(text: str) -> Iterator[Piece]:
     """Unquoted text: a backslash quotes what follows it."""
     if "\\" not in text:
         yield Piece(text, PLAIN)
         return
     if text.count("\\") > _MANY_ESCAPES:
-        yield Piece(_ESCAPED.sub(r"\1", text), QUOTED)
+        yield Piece("\\".join([part.replace("\\", "") for part in text.split("\\\\")]), QUOTED)
         return
     at = 0
     for match in _ESCAPED.finditer(text):
@@ -423,6 +426,17 @@ def _field(pieces: list[Piece], budget: Budget) -> Field:
         via,
         next((piece.feeder for piece in reversed(pieces) if piece.feeder is not None), None),
         any(piece.kind != QUOTED and _GLOB.search(piece.text) is not None for piece in pieces if piece.known),
+    )
+
+
+def field_of(pieces: list[Piece]) -> Field:
+    """`one_field` for pieces that stand as they are: plain or quoted text without expansions."""
+    if len(pieces) == 1 and pieces[0].kind == QUOTED:
+        return Field(pieces[0].text)
+    return Field(
+        "".join([piece.text for piece in pieces]),
+        via=("quotes",) if _broken_by_quotes(pieces) else (),
+        glob=any(piece.kind == PLAIN and _GLOB.search(piece.text) is not None for piece in pieces),
     )
 
 

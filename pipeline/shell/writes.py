@@ -44,16 +44,31 @@ def said(call: Call) -> str | None:
     return None
 
 
-def writes(script: Script) -> list[Write]:
+_asked: tuple[Script, tuple[Write, ...]] = (Script(), ())
+
+
+def writes(script: Script) -> tuple[Write, ...]:
     """Every file that `script` writes by redirection, tee, cp, mv, install, ln, dd, wget, curl or sed -i.
 
     Example:
         >>> from pipeline.shell.calls import Redirect
         >>> writes(Script((Call("echo", ("echo", "hi"), redirects=(Redirect(">>", None, "/tmp/a"),)),)))
-        [Write(path='/tmp/a', text='hi', call=0, typed=False)]
+        (Write(path='/tmp/a', text='hi', call=0, typed=False),)
     """
+    global _asked
+    asked, out = _asked
+    if asked is not script:
+        # Each detector asks in turn for the same script.
+        out = tuple(_writes(script))
+        _asked = (script, out)
+    return out
+
+
+def _writes(script: Script) -> list[Write]:
     out: list[Write] = []
     for at, call in enumerate(script.calls):
+        if not call.redirects and call.name not in _READERS:
+            continue
         for redirect in call.redirects:
             if redirect.op in _OUT and redirect.fd in (None, 1) and redirect.target not in ("/dev/null", ""):
                 text = said(call)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
@@ -97,13 +99,54 @@ def test_same_as_the_parser(words: list[str], between: str) -> None:
     assert read_strictly(command) == read_strictly(command, walk=Walk(Limits(), prefilter=False))
 
 
+PIECES = st.sampled_from(
+    ["a", "b1", "1", "22", "-", "--", "-x", ".", "/tmp", "[", "]", "[a-z]", "[0-9]*", "{}", "{", "}", "\\;", "\\ ",
+     "\\\\", '\\"', "\\'", "\\(", "\\*", "\\n", "\\$", "\\{",
+     "'x y'", "'p'", '"x y"', '"q"', '"a\\"b"', '"\\n"', "'\\'",
+     "''", '""', "~", "!", "=", "==", "@", "%", "^", "*", "?", ",", ":", "+", "#", "$x", "$", "'a\nb'", '"a\n b"',
+     '"!"',
+     "'$x'", "'`'", "'#'", '";"', "'|'", "<", ">", "é", "\t", "A=1", "]]", "((", "&"]
+)  # fmt: skip
+BETWEEN = st.sampled_from(
+    [*[" "] * 8, " | ", " && ", ";", " & ", " || ", "\n", " > f ", " 2>&1 ", " >> g ", " < h ", "  ", "|", "&&"]
+)
+PROGRAMS = st.sampled_from(["a", "ls", "find", "echo", "/bin/cat", "'ls'", '"ls"', "sh", "xargs", "sudo", "2", "cat"])
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    PROGRAMS,
+    st.lists(
+        st.tuples(BETWEEN, st.one_of(PROGRAMS, st.lists(PIECES, min_size=1, max_size=4).map("".join))), max_size=5
+    ),
+)
+def test_words_of_any_make_are_the_same(program: str, rest: list[tuple[str, str]]) -> None:
+    command = program + "".join(between + word for between, word in rest)
+    assume(plain.split(command) is not None)
+    assume(all(NAMES.fullmatch(one.words[0]) for line in plain.split(command) or [] for one in line.stages))
+    assert read_strictly(command) == read_strictly(command, walk=Walk(Limits(), prefilter=False))
+
+
+NAMES = re.compile(r"[\w./:-]+")
+"""Names of programs that the grammar does not take apart, as it does ``a%b``."""
+
+
 def test_takes_what_most_commands_are() -> None:
-    for command in ("ls -l", "cd /x && make 2>&1 | tee log", "grep -R 'a b' .", "a; b", "find . -name *.c > f"):
+    for command in (
+        r"find . -name '*.c' -exec grep -l \"a b\" {} \;",
+        "make & ls [ab]*.py ~/x",
+        r"grep a\.b f",
+        "ls -l",
+        "cd /x && make 2>&1 | tee log",
+        "grep -R 'a b' .",
+        "a; b",
+        "find . -name *.c > f",
+    ):
         assert plain.split(command) is not None, command
 
 
 def test_leaves_to_the_parser_what_expands() -> None:
-    for command in ("a $x", "a `b`", "a {b,c}", "if a; then b; fi", "A=1 b", "a & b", "a <<E\nE",
-                    "a'b'c", "a \\b", "(a)", "[ a ]",
-                    "a | ", "a #b", "export A=1", "a ~", "a 'b", "a; ; b"):  # fmt: skip
+    for command in ("a $x", "a `b`", "a {b,c}", "if a; then b; fi", "A=1 b", "a <<E\nE", "a {b", "a [b",
+                    r"\ls", "a |& b", "(a)", "[ a ]",
+                    "a | ", "a #b", "export A=1", r"a == b\;", "a 'b", "a; ; b"):  # fmt: skip
         assert plain.split(command) is None, command

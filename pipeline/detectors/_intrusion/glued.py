@@ -42,7 +42,7 @@ def unglued(script: Script) -> Script:
 
 def _holds_fetch(call: Call) -> bool:
     words = call.argv
-    return any(
+    return not _FETCH.isdisjoint(words) and any(
         word in _FETCH and any("/" in w and url(w) is not None for w in words[at + 1 : at + 6])
         for at, word in enumerate(words[2:-1], 2)
         if words[at - 1][:2] not in ("-u", "-A", "--")

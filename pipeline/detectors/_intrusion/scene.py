@@ -71,7 +71,7 @@ class Scene:
         self.script = script
         self.notes = Notes(TABLE)
         self.fetched: dict[str, Fetch] = {}
-        self.written: list[Write] = writes(script)
+        self.written: tuple[Write, ...] = writes(script)
         self.executable: set[str] = set()
         self.cds: set[str] = set()
         self.here = ""
