@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.kernels.compiled import inlined, kernel
-from pipeline.kernels.wide import Whole, digits16, dots16, first_bit, load64
+from pipeline.kernels.wide import Whole, byte_at, digits16, dots16, first_bit, load64
 
 DOT, ZERO, NINE, COLON, LOWER_A, LOWER_F, LOWER = 46, 48, 57, 58, 97, 102, 32
 MAPPED: Final = np.uint64(0xFFFF_0000_0000)
@@ -20,7 +20,7 @@ GROUPS: Final = 8
 @inlined
 def octet(data: NDArray[np.uint8], at: Whole, length: Whole) -> Whole:
     """The number of 1 to 3 digits; 256 or more where that is no octet: too large, or with zeros before it."""
-    if length < 1 or length > 3 or (length > 1 and data[at] == ZERO):
+    if length < 1 or length > 3 or (length > 1 and byte_at(data, at) == ZERO):
         return 256
     word = (load64(data, at) << np.uint64(64 - 8 * length)) >> np.uint64(40)
     hundreds = np.int64(word & DIGIT)
@@ -70,16 +70,16 @@ def read_ipv6(data: NDArray[np.uint8], at: Whole, length: Whole) -> tuple[bool, 
     end = at + length
     if length < 2 or length > 39:
         return False, NONE, NONE
-    if data[at] == COLON:
-        if data[at + 1] != COLON:
+    if byte_at(data, at) == COLON:
+        if byte_at(data, at + 1) != COLON:
             return False, NONE, NONE
         left = 0
         at += 2
     while at < end:
         value: Whole = 0
         digits = 0
-        while at < end and data[at] != COLON:
-            byte = np.int64(data[at])
+        while at < end and byte_at(data, at) != COLON:
+            byte = np.int64(byte_at(data, at))
             if ZERO <= byte <= NINE:
                 value = value * 16 + byte - ZERO
             elif LOWER_A <= byte | LOWER <= LOWER_F:
@@ -98,7 +98,7 @@ def read_ipv6(data: NDArray[np.uint8], at: Whole, length: Whole) -> tuple[bool, 
         at += 1
         if at == end:
             return False, NONE, NONE
-        if data[at] == COLON:
+        if byte_at(data, at) == COLON:
             if left >= 0:
                 return False, NONE, NONE
             left, left_high, left_low = groups, high, low

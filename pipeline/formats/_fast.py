@@ -45,7 +45,7 @@ from pipeline.formats._words import (
 )
 from pipeline.kernels.compiled import inlined, kernel
 from pipeline.kernels.hashing import MULTIPLIER, SEED, finish, hash_tuple, mix
-from pipeline.kernels.wide import Whole, digits16, first_bit, line_ends32, load64
+from pipeline.kernels.wide import Whole, begins32, byte_at, digits16, first_bit, line_ends32, load64
 
 SHORTEST: Final = len('{"agent":"a","ts":1,"gpu":0}')
 """No line that is accepted has fewer bytes."""
@@ -73,6 +73,9 @@ AGENT, TS, KIND, GPU, COMMAND = (CODE[name] for name in ("agent", "ts", "kind", 
 SRC_IP, DST_IP, SRC_PORT, DST_PORT, PROTO = (CODE[n] for n in ("src_ip", "dst_ip", "src_port", "dst_port", "proto"))
 DURATION, FINAL, FLOW_ID = CODE["duration"], CODE["final"], CODE["flow_id"]
 PORT_BITS: Final = 1 << SRC_PORT | 1 << DST_PORT
+NO_SIGN: Final = 127
+"""A mask that changes no code and tells the compiler that it is not below 0: else that is asked at each index."""
+
 MARKS: Final = 1 << SRC_IP | 1 << GPU | 1 << COMMAND
 
 
@@ -81,9 +84,9 @@ def bits(*names: str) -> int:
     return sum(1 << CODE[name] for name in names)
 
 
-def by_kind(*rows: tuple[str, ...]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def by_kind(*rows: tuple[str, ...]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """For each kind the codes of some of its fields, and how many they are."""
-    table = np.zeros((len(rows), max(map(len, rows))), np.int64)
+    table = np.zeros((len(rows), max(map(len, rows))), np.uint8)
     for kind, row in enumerate(rows):
         table[kind, : len(row)] = [CODE[name] for name in row]
     return table, np.array([len(row) for row in rows], np.int64)
@@ -100,8 +103,8 @@ INTEGERS: Final = ("src_port", "dst_port", "bursts", "bursts_dst_first")
 ENUMS: Final = ("proto", "direction", "outcome", "final")
 STRING_FIELD, STRING_COUNT = by_kind(*STRINGS)
 FLOAT_FIELD, FLOAT_COUNT = by_kind(*FLOATS)
-INTEGER_FIELD: Final = np.array([CODE[name] for name in INTEGERS], np.int64)
-ENUM_FIELD: Final = np.array([CODE[name] for name in ENUMS], np.int64)
+INTEGER_FIELD: Final = np.array([CODE[name] for name in INTEGERS], np.uint8)
+ENUM_FIELD: Final = np.array([CODE[name] for name in ENUMS], np.uint8)
 REQUIRED: Final = np.array(
     [bits("agent", "ts", *fields) for fields in (("src_ip", "dst_ip", "proto"), ("gpu",), ("command",))], np.int64
 )
@@ -132,14 +135,19 @@ class Line(NamedTuple):
             its code
     half    uint64[fields, 2], an address
     other   int64[OTHERS, 2], where the names of unknown fields lie and their lengths
-    follow  int64[fields + 2], which field came after which the last time
+    follow  uint8[fields + 2], which field came after which the last time
+    again   uint64[fields, 4], of an enumeration or a truth the name and the value as they were written the last time:
+            most often they come again, and `place` still holds the code; `mask` as many bytes, `size` how many
     """
 
     number: NDArray[np.float64]
     place: NDArray[np.int64]
     half: NDArray[np.uint64]
     other: NDArray[np.int64]
-    follow: NDArray[np.int64]
+    follow: NDArray[np.uint8]
+    again: NDArray[np.uint64]
+    mask: NDArray[np.uint64]
+    size: NDArray[np.int64]
 
 
 class Sheet(NamedTuple):
@@ -170,7 +178,8 @@ def new_line() -> Line:
     fields = UNKNOWN + 2
     return Line(
         np.zeros(fields), np.zeros((fields, 3), np.int64), np.zeros((fields, 2), np.uint64),
-        np.zeros((OTHERS, 2), np.int64), np.full(fields, UNKNOWN, np.int64),
+        np.zeros((OTHERS, 2), np.int64), np.full(fields, UNKNOWN, np.uint8),
+        np.zeros((fields, 4), np.uint64), np.zeros((fields, 4), np.uint64), np.zeros(fields, np.int64),
     )  # fmt: skip
 
 
@@ -235,7 +244,7 @@ def same_name(data: NDArray[np.uint8], other: NDArray[np.int64], count: Whole, a
         if other[i, 1] == length:
             same = True
             for j in range(length):
-                if data[other[i, 0] + j] != data[at + j]:
+                if byte_at(data, other[i, 0] + j) != byte_at(data, at + j):
                     same = False
                     break
             if same:
@@ -246,7 +255,7 @@ def same_name(data: NDArray[np.uint8], other: NDArray[np.int64], count: Whole, a
 @inlined
 def skip_value(data: NDArray[np.uint8], at: Whole) -> Whole:
     """Where a plain value ends; -1 where it is not plain."""
-    if data[at] == QUOTE:
+    if byte_at(data, at) == QUOTE:
         length, _ = text_length(data, at + 1)
         return at + length + 2 if length >= 0 else -1
     word = load64(data, at)
@@ -266,74 +275,89 @@ def read_line(
     place: NDArray[np.int64],
     half: NDArray[np.uint64],
     other: NDArray[np.int64],
-    follow: NDArray[np.int64],
+    follow: NDArray[np.uint8],
+    again: NDArray[np.uint64],
+    mask: NDArray[np.uint64],
+    size: NDArray[np.int64],
 ) -> tuple[Whole, Whole]:
     """Read one line into what Line holds: where it ends and, as bits, the fields it says; -1 where it is not plain."""
-    if data[at] != OPEN:
+    if byte_at(data, at) != OPEN:
         return -1, 0
     at += 1
     seen: Whole = 0
     said: Whole = 0
     others = 0
-    before = BEGIN
+    before: Whole = BEGIN
     while True:
-        while data[at] == SPACE:
+        while byte_at(data, at) == SPACE:
             at += 1
-        if data[at] != QUOTE:
+        if byte_at(data, at) != QUOTE:
             return -1, 0
         at += 1
-        code = follow[before]
-        if (
-            load64(data, at) & KEY_MASK[code, 0] == KEY[code, 0]
-            and load64(data, at + 8) & KEY_MASK[code, 1] == KEY[code, 1]
-            and load64(data, at + 16) & KEY_MASK[code, 2] == KEY[code, 2]
-        ):
-            at += KEY_SIZE[code]
-        else:
-            length = plain_length(data, at)
-            if data[at + length] != QUOTE or data[at + length + 1] != COLON:
-                return -1, 0
-            code = look_up(data, at, length, FIELD_WORD, FIELD_VALUE, FIELD_MULTIPLIER)
-            if code < 0:
-                code = UNKNOWN
-                if others == OTHERS or same_name(data, other, others, at, length):
-                    return -1, 0
-                other[others, 0] = at
-                other[others, 1] = length
-                others += 1
-            follow[before] = code
-            at += length + 2
-        before = code
-        bit = 1 << code
-        if code != UNKNOWN:
+        code: Whole = np.int64(follow[before])
+        if size[code] > 0 and begins32(data, at, again, mask, code):
+            at += size[code]
+            before = code
+            bit = 1 << code
             if seen & bit != 0:
                 return -1, 0
             seen |= bit
-        while data[at] == SPACE:
-            at += 1
-        if load64(data, at) & FOUR == NULL:
-            at += 4
-        elif code == UNKNOWN:
-            at = skip_value(data, at)
-            if at < 0:
-                return -1, 0
+            said |= bit
         else:
-            at = read_value(data, at, code, number, place, half)
-            if at < 0:
-                return -1, 0
-            if place[code, 1] >= 0:
-                said |= bit
-        while data[at] == SPACE:
+            begin = at
+            if begins32(data, at, KEY, KEY_MASK, code):
+                at += KEY_SIZE[code]
+            else:
+                length = plain_length(data, at)
+                if byte_at(data, at + length) != QUOTE or byte_at(data, at + length + 1) != COLON:
+                    return -1, 0
+                code = look_up(data, at, length, FIELD_WORD, FIELD_VALUE, FIELD_MULTIPLIER)
+                if code < 0:
+                    code = UNKNOWN
+                    if others == OTHERS or same_name(data, other, others, at, length):
+                        return -1, 0
+                    other[others, 0] = at
+                    other[others, 1] = length
+                    others += 1
+                code &= NO_SIGN
+                follow[before] = code
+                at += length + 2
+            before = code
+            bit = 1 << code
+            if code != UNKNOWN:
+                if seen & bit != 0:
+                    return -1, 0
+                seen |= bit
+            while byte_at(data, at) == SPACE:
+                at += 1
+            if load64(data, at) & FOUR == NULL:
+                at += 4
+            elif code == UNKNOWN:
+                at = skip_value(data, at)
+                if at < 0:
+                    return -1, 0
+            else:
+                at = read_value(data, at, code, number, place, half)
+                if at < 0:
+                    return -1, 0
+                if place[code, 1] >= 0:
+                    said |= bit
+                if (FIELD_CLASS[code] == WORD or FIELD_CLASS[code] == TRUTH) and at - begin <= 32:
+                    for i in range(4):
+                        mask[code, i] = low_bytes(at - begin - 8 * i)
+                        again[code, i] = load64(data, begin + 8 * i) & mask[code, i]
+                    size[code] = at - begin
+        while byte_at(data, at) == SPACE:
             at += 1
-        if data[at] == CLOSE:
+        if byte_at(data, at) == CLOSE:
             break
-        if data[at] != COMMA:
+        if byte_at(data, at) != COMMA:
             return -1, 0
         at += 1
     at += 1
-    while data[at] == SPACE or data[at] == TAB or data[at] == RETURN:
+    while byte_at(data, at) == SPACE or byte_at(data, at) == TAB or byte_at(data, at) == RETURN:
         at += 1
-    if data[at] != NEWLINE:
+    if byte_at(data, at) != NEWLINE:
         return -1, 0
     return at, said
 
@@ -354,7 +378,7 @@ def read_value(
         end, value, whole = read_number(data, at)
         number[code] = value
         return end if whole or kind != INTEGER else -1
-    if data[at] == QUOTE:
+    if byte_at(data, at) == QUOTE:
         at += 1
         if kind <= NAME:
             length, escaped = text_length(data, at)
@@ -365,7 +389,7 @@ def read_value(
             place[code, 2] = escaped
             return at + length + 1
         length = plain_length(data, at)
-        if data[at + length] != QUOTE:
+        if byte_at(data, at + length) != QUOTE:
             return -1
         if kind == WORD:
             meaning = look_up(data, at, length, ENUM_WORD, ENUM_VALUE, ENUM_MULTIPLIER)
@@ -383,7 +407,7 @@ def read_value(
         return at + length + 1
     if kind == NAME:
         count = first_bit(~digits16(data, at))
-        if count == 0 or count > 15 or (count > 1 and data[at] == ZERO):
+        if count == 0 or count > 15 or (count > 1 and byte_at(data, at) == ZERO):
             return -1
         place[code, 0] = at
         place[code, 1] = count
@@ -440,7 +464,7 @@ def write_flow(
     if proto != codes.ICMP and said & PORT_BITS != PORT_BITS:
         return False
     for i in range(4):
-        field = INTEGER_FIELD[i]
+        field = np.int64(INTEGER_FIELD[i])
         value = -1.0
         if said & (1 << field) != 0:
             value = number[field]
@@ -449,7 +473,7 @@ def write_flow(
         if i < 2 and proto == codes.ICMP:
             value = 0.0
         shorts[MOST_STRINGS + i, row] = np.int32(value)
-        field = ENUM_FIELD[i]
+        field = np.int64(ENUM_FIELD[i])
         octets[1 + i, row] = place[field, 0] if said & (1 << field) != 0 else 0
     duration: Whole = -1
     if said & (1 << DURATION) != 0:
@@ -487,13 +511,14 @@ def write_numbers(
     kind = kind_of(said, place)
     if kind < 0 or said & REQUIRED[kind] != REQUIRED[kind] or place[AGENT, 1] > AGENT_BYTES:
         return False
+    kind &= NO_SIGN
     ts = microseconds(number[TS])
     if ts < 0:
         return False
     octets[0, row] = kind
     longs[TS_LONG, row] = ts
     for i in range(FLOAT_COUNT[kind]):
-        field = FLOAT_FIELD[kind, i]
+        field = np.int64(FLOAT_FIELD[kind, i])
         value = np.nan
         if said & (1 << field) != 0:
             value = number[field]
@@ -519,7 +544,7 @@ def write_strings(
     """Write the strings of a row that is accepted: from here on its line may be changed."""
     kind = octets[0, row]
     for i in range(STRING_COUNT[kind]):
-        field = STRING_FIELD[kind, i]
+        field = np.int64(STRING_FIELD[kind, i])
         shorts[i, row] = -1
         if said & (1 << field) != 0:
             if place[field, 2] != 0:
@@ -553,24 +578,21 @@ def read_lines(
     handed: NDArray[np.int64],
     counts: NDArray[np.int64],
 ) -> None:
-    """Read all lines of data[:size]; data[size] is a line end, and 63 bytes more can be read.
+    """Read the lines of data[:size] while there is room; data[size] is a line end, and 63 bytes more can be read.
 
     handed  int64[stretches, 3]: where lines that are not plain begin and end, and the number of the first
-    counts  int64[3]: how many rows, stretches and lines there were
+    counts  int64[4]: how many rows, stretches and lines there were so far, and where the next line begins
     """
     # Taken apart once: arrays taken out of a tuple inside the loop would be counted in and out each time.
-    number, place, half, other, follow = line
+    number, place, half, other, follow, again, mask, length = line
     octets, shorts, longs, words, floats = sheet
-    at: Whole = 0
-    rows = 0
-    stretches = 0
-    lines = 0
-    while at < size:
-        if data[at] == NEWLINE:
+    rows, stretches, lines, at = counts[0], counts[1], counts[2], counts[3]
+    while at < size and rows < octets.shape[1] and stretches < len(handed):
+        if byte_at(data, at) == NEWLINE:
             at += 1
             lines += 1
             continue
-        end, said = read_line(data, at, number, place, half, other, follow)
+        end, said = read_line(data, at, number, place, half, other, follow, again, mask, length)
         if (
             end >= 0
             and end - at <= LINE_BYTES
@@ -593,3 +615,4 @@ def read_lines(
     counts[0] = rows
     counts[1] = stretches
     counts[2] = lines
+    counts[3] = at

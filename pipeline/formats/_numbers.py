@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.kernels.compiled import inlined
-from pipeline.kernels.wide import Whole, digits16, first_bit, load64
+from pipeline.kernels.wide import Whole, byte_at, digits16, first_bit, load64
 
 MINUS, PLUS, DOT, ZERO, LOWER = 45, 43, 46, 48, 32
 EXPONENT: Final = 101
@@ -51,17 +51,17 @@ def read_number(data: NDArray[np.uint8], at: Whole) -> tuple[Whole, float, bool]
     Plain is what one division or multiplication of exact float64 gives correctly rounded (Clinger 1990, "How to read
     floating point numbers accurately"): a mantissa below 2**53 and a power of ten from -22 to 22.
     """
-    negative = data[at] == MINUS
+    negative = byte_at(data, at) == MINUS
     if negative:
         at += 1
     count = first_bit(~digits16(data, at))
-    if count == 0 or (count > 1 and data[at] == ZERO):
+    if count == 0 or (count > 1 and byte_at(data, at) == ZERO):
         return -1, 0.0, False
     mantissa = read_digits(data, at, count)
     at += count
     power: Whole = 0
     whole = True
-    if data[at] == DOT:
+    if byte_at(data, at) == DOT:
         more = first_bit(~digits16(data, at + 1))
         if more == 0 or count + more > 18:
             return -1, 0.0, False
@@ -69,10 +69,10 @@ def read_number(data: NDArray[np.uint8], at: Whole) -> tuple[Whole, float, bool]
         power = -more
         at += 1 + more
         whole = False
-    if data[at] | LOWER == EXPONENT:
+    if byte_at(data, at) | LOWER == EXPONENT:
         at += 1
-        down = data[at] == MINUS
-        if down or data[at] == PLUS:
+        down = byte_at(data, at) == MINUS
+        if down or byte_at(data, at) == PLUS:
             at += 1
         count = first_bit(~digits16(data, at))
         if count == 0 or count > 4:

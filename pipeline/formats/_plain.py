@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,9 @@ from pipeline.formats._fast import (
     read_lines,
 )
 
+LOOK = 1 << 15
+"""Bytes of which the lines are counted, to know about how many there are in all."""
+
 
 class Plain(NamedTuple):
     """What the fast lane read.
@@ -45,14 +49,36 @@ class Plain(NamedTuple):
 def read_plain(data: NDArray[np.uint8], size: int, source: int, position: int) -> Plain:
     """The plain lines of data[:size]; the 64 bytes behind them are used, and strings lie in `data`."""
     data[size] = NEWLINE
-    most = int(np.count_nonzero(data[:size] == NEWLINE)) + 1
-    sheet = new_sheet(most)
-    handed = np.empty((most, 3), np.int64)
-    counts = np.zeros(3, np.int64)
-    read_lines(data, size, new_line(), sheet, handed, counts)
-    rows, stretches, lines = counts.tolist()
+    sheet, handed = new_sheet(0), np.empty((0, 3), np.int64)
+    line, counts = new_line(), np.zeros(4, np.int64)
+    most = likely_lines(data, size)
+    while True:
+        sheet, handed = with_room(sheet, handed, int(counts[0]), int(counts[1]), most)
+        read_lines(data, size, line, sheet, handed, counts)
+        rows, stretches, lines, at = counts.tolist()
+        if at >= size:
+            break
+        most = lines + int(np.count_nonzero(data[at:size] == NEWLINE)) + 1
     sheet = Sheet._make(columns[:, :rows] for columns in sheet)
     return Plain(to_batch(data, sheet, source, position), handed[:stretches], lines)
+
+
+def likely_lines(data: NDArray[np.uint8], size: int) -> int:
+    """How many lines there may be, by the first few of them; nothing rests on it."""
+    looked = data[: min(size, LOOK)].tobytes().count(b"\n")
+    return (looked + 1) * size // min(size, LOOK) * 9 // 8 + 1 if size else 1
+
+
+def with_room(
+    sheet: Sheet, handed: NDArray[np.int64], rows: int, stretches: int, most: int
+) -> tuple[Sheet, NDArray[np.int64]]:
+    """The same rows and stretches with room for `most` of both."""
+    wider, longer = new_sheet(most), np.empty((most, 3), np.int64)
+    both: Iterator[tuple[NDArray[Any], NDArray[Any]]] = zip(wider, sheet, strict=True)
+    for columns, before in both:
+        columns[:, :rows] = before[:, :rows]
+    longer[:stretches] = handed[:stretches]
+    return wider, longer
 
 
 def of_kind(sheet: Sheet, kind: int, rows: NDArray[np.intp]) -> Sheet:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.kernels.compiled import inlined
-from pipeline.kernels.wide import BACKSLASH, QUOTE, Whole, first_bit, string_ends32
+from pipeline.kernels.wide import BACKSLASH, QUOTE, Whole, byte_at, first_bit, string_ends32
 
 SHORT: Final = np.zeros(128, np.uint8)
 """What a backslash and a letter stand for; 0 for no escape."""
@@ -43,7 +43,8 @@ def plain_length(data: NDArray[np.uint8], at: Whole) -> Whole:
 @inlined
 def four_hex(data: NDArray[np.uint8], at: Whole) -> Whole:
     """The number of four hexadecimal digits; negative where one of them is none."""
-    a, b, c, d = HEX[data[at]], HEX[data[at + 1]], HEX[data[at + 2]], HEX[data[at + 3]]
+    a, b = HEX[byte_at(data, at)], HEX[byte_at(data, at + 1)]
+    c, d = HEX[byte_at(data, at + 2)], HEX[byte_at(data, at + 3)]
     if a < 0 or b < 0 or c < 0 or d < 0:
         return -1
     value: Whole = a << 12 | b << 8 | c << 4 | d
@@ -53,7 +54,7 @@ def four_hex(data: NDArray[np.uint8], at: Whole) -> Whole:
 @inlined
 def escape_length(data: NDArray[np.uint8], at: Whole) -> Whole:
     """How long the escape at `at` is; 0 where it is none, or half a pair."""
-    letter = data[at + 1]
+    letter = byte_at(data, at + 1)
     if letter < 128 and SHORT[letter] != 0:
         return 2
     if letter != LETTER_U:
@@ -63,7 +64,7 @@ def escape_length(data: NDArray[np.uint8], at: Whole) -> Whole:
         return 0
     if not PAIR <= first < PAIR_END:
         return 6
-    if data[at + 6] != BACKSLASH or data[at + 7] != LETTER_U:
+    if byte_at(data, at + 6) != BACKSLASH or byte_at(data, at + 7) != LETTER_U:
         return 0
     return 12 if LOW_HALF <= four_hex(data, at + 8) < LOW_END else 0
 
@@ -71,17 +72,17 @@ def escape_length(data: NDArray[np.uint8], at: Whole) -> Whole:
 @inlined
 def utf8_length(data: NDArray[np.uint8], at: Whole) -> Whole:
     """How many bytes the character at `at` has; 0 where it is ASCII or no UTF-8 (RFC 3629, section 4)."""
-    lead, second = data[at], data[at + 1]
+    lead, second = byte_at(data, at), byte_at(data, at + 1)
     if second < 0x80 or second > 0xBF or lead < 0xC2 or lead > 0xF4:
         return 0
     if lead < 0xE0:
         return 2
-    third = data[at + 2]
+    third = byte_at(data, at + 2)
     if third < 0x80 or third > 0xBF:
         return 0
     if lead < 0xF0:
         return 0 if (lead == 0xE0 and second < 0xA0) or (lead == 0xED and second > 0x9F) else 3
-    fourth = data[at + 3]
+    fourth = byte_at(data, at + 3)
     if fourth < 0x80 or fourth > 0xBF or (lead == 0xF0 and second < 0x90) or (lead == 0xF4 and second > 0x8F):
         return 0
     return 4
@@ -94,7 +95,7 @@ def text_length(data: NDArray[np.uint8], at: Whole) -> tuple[Whole, bool]:
     escaped = False
     while True:
         length += plain_length(data, at + length)
-        byte = data[at + length]
+        byte = byte_at(data, at + length)
         if byte == QUOTE:
             return length, escaped
         if byte == BACKSLASH:
@@ -113,13 +114,13 @@ def undo_escapes(data: NDArray[np.uint8], at: Whole, length: Whole) -> Whole:
     end = at + length
     to = at
     while at < end:
-        byte = data[at]
+        byte = byte_at(data, at)
         if byte != BACKSLASH:
             data[to] = byte
             at += 1
             to += 1
-        elif data[at + 1] != LETTER_U:
-            data[to] = SHORT[data[at + 1]]
+        elif byte_at(data, at + 1) != LETTER_U:
+            data[to] = SHORT[byte_at(data, at + 1)]
             at += 2
             to += 1
         else:

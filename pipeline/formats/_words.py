@@ -103,11 +103,11 @@ ENUM_TABLE: Final = table({
 })
 """A word of an enumeration means ENUM_STRIDE * its field + its code: no word belongs to two fields."""
 
-KEY: Final = np.array([as_numbers(name + '":') for name in NAMES] + [(1, 1, 1)], np.uint64)
+KEY: Final = np.array([[*as_numbers(name + '":'), 0] for name in NAMES] + [[1] * 4], np.uint64)
 """A field's name, its closing quote and its colon as bytes: what a kernel expects to come next. UNKNOWN never comes."""
 
 KEY_MASK: Final = np.array(
-    [[(1 << 8 * min(8, max(0, len(name) + 2 - at))) - 1 for at in (0, 8, 16)] for name in (*NAMES, "")], np.uint64
+    [[(1 << 8 * min(8, max(0, len(name) + 2 - at))) - 1 for at in (0, 8, 16, 24)] for name in (*NAMES, "")], np.uint64
 )
 KEY_MASK[UNKNOWN] = 0
 KEY_SIZE: Final = np.array([len(name) + 2 for name in NAMES] + [0], np.int64)

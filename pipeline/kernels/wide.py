@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from pipeline.kernels.compiled import kernel
 
 Bytes: TypeAlias = NDArray[np.uint8]
+Words: TypeAlias = NDArray[np.uint64]
 Whole: TypeAlias = int | np.int64
 
 QUOTE: Final = 34
@@ -28,6 +29,12 @@ DOT: Final = 46
 ZERO: Final = 48
 SPACE: Final = 32
 NEWLINE: Final = 10
+
+
+def byte_at(data: Bytes, at: Whole) -> np.uint8:
+    """data[at], for an `at` that is known not to count from the end: numba would ask that each time."""
+    byte: np.uint8 = data[at]
+    return byte
 
 
 def load64(data: Bytes, at: Whole) -> np.uint64:
@@ -81,6 +88,19 @@ def dots16(data: Bytes, at: Whole) -> Whole:
         if data[at + i] == DOT:
             bits |= 1 << i
     return bits
+
+
+def begins32(data: Bytes, at: Whole, words: Words, masks: Words, row: Whole) -> bool:
+    """Whether the next 32 bytes, as far as masks[row] is set, are words[row]; both are uint64[rows, 4].
+
+    >>> row = np.frombuffer(b"key".ljust(32, bytes(1)), np.uint64).reshape(1, 4)
+    >>> begins32(np.frombuffer(b"key of a line that goes on for long", np.uint8), 0, row, row, 0)
+    True
+    """
+    for i in range(4):  # noqa: SIM110 - numba compiles loops, not generators
+        if load64(data, at + 8 * i) & masks[row, i] != words[row, i]:
+            return False
+    return True
 
 
 def first_bit(bits: Whole) -> Whole:
@@ -143,6 +163,31 @@ def _emit_look(function: Callable[..., Any], width: int, result: Any, emit: Call
     overload(function)(lambda data, at: lambda data, at: instructions(data, at))
 
 
+def _emit_begins() -> None:
+    def load(context: Any, builder: Any, kind: Any, value: Any, offset: Any) -> Any:
+        array = context.make_array(kind)(context, builder, value)
+        place = builder.gep(builder.bitcast(array.data, ir.IntType(8).as_pointer()), [offset])
+        return builder.load(builder.bitcast(place, ir.VectorType(ir.IntType(8), 32).as_pointer()), align=1)
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        kinds = signature.args
+        offset = builder.mul(args[4], ir.IntType(64)(32))
+        loaded = load(context, builder, kinds[0], args[0], args[1])
+        word, mask = (load(context, builder, kinds[i], args[i], offset) for i in (2, 3))
+        equal = builder.bitcast(builder.icmp_unsigned("==", builder.and_(loaded, mask), word), ir.IntType(32))
+        return builder.icmp_unsigned("==", equal, ir.IntType(32)(0xFFFFFFFF))
+
+    def look(typing: Any, data: Any, at: Any, words: Any, masks: Any, row: Any) -> Any:
+        return types.boolean(data, types.int64, words, masks, types.int64), generate
+
+    instructions = intrinsic(look)
+    overload(begins32)(
+        lambda data, at, words, masks, row: lambda data, at, words, masks, row: instructions(
+            data, at, words, masks, row
+        )
+    )
+
+
 def _emit_first_bit() -> None:
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         return builder.cttz(args[0], ir.Constant(ir.IntType(1), 0))
@@ -155,13 +200,15 @@ def _emit_first_bit() -> None:
 
 
 if numba.config.BOUNDSCHECK and not numba.config.DISABLE_JIT:
-    load64, first_bit = kernel(load64), kernel(first_bit)
+    byte_at, load64, first_bit = kernel(byte_at), kernel(load64), kernel(first_bit)
     string_ends32, line_ends32 = kernel(string_ends32), kernel(line_ends32)
-    digits16, dots16 = kernel(digits16), kernel(dots16)
+    digits16, dots16, begins32 = kernel(digits16), kernel(dots16), kernel(begins32)
 else:
+    _emit_look(byte_at, 1, types.uint8, lambda builder, loaded: builder.bitcast(loaded, ir.IntType(8)))
     _emit_look(load64, 8, types.uint64, lambda builder, loaded: builder.bitcast(loaded, ir.IntType(64)))
     _emit_look(string_ends32, 32, types.int64, _compare(32, _is_string_end))
     _emit_look(line_ends32, 32, types.int64, _compare(32, _is_line_end))
     _emit_look(digits16, 16, types.int64, _compare(16, _is_digit))
     _emit_look(dots16, 16, types.int64, _compare(16, _is_dot))
+    _emit_begins()
     _emit_first_bit()

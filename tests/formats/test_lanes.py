@@ -44,6 +44,27 @@ def agree(data: bytes) -> None:
         raise AssertionError("the same to Python, but not bit for bit")
 
 
+def test_lines_may_become_shorter_than_the_first_ones() -> None:
+    one = {"agent": "a", "ts": 1, "gpu": 0}
+    long = [orjson.dumps(one | {"model": "x" * 9000})] * 5
+    short = [orjson.dumps(one | {"ts": i}) for i in range(3000)]
+    odd = [orjson.dumps(one | {"ts": i, "note": [i]}) for i in range(1500)]
+    agree(b"\n".join(long + short))
+    agree(b"\n".join(long + [line for pair in zip(short, odd, strict=False) for line in pair]))
+
+
+def test_words_that_came_before_are_read_again_only_where_they_are_the_same() -> None:
+    flow = next(line for line in LINES if "src_ip" in line) | {"proto": "tcp", "final": True, "outcome": "rejected"}
+    rows = [flow, flow, flow | {"proto": "udp"}, flow, flow | {"final": False}, flow | {"final": None}, flow]
+    rows += [flow | {"outcome": "rejecte"}, flow, flow | {"outcome": ["rejected"]}, flow | {"final": 1}, flow]
+    data = b"\n".join(map(orjson.dumps, rows))
+    agree(data)
+    agree(data.replace(b'"final":true', b'"final":truex'))
+    agree(data.replace(b'"proto":"tcp"', b'"proto":"tcp","proto":"tcp"'))
+    agree(data.replace(b'"proto":"tcp"', b'"proto": "tcp"'))
+    agree(data.replace(b'"proto":"tcp"', b'"proto":"tcp" ') + b"\n" + data)
+
+
 PLAIN = [line for line in LINES if "declared_gpu" not in line]
 
 
