@@ -35,6 +35,9 @@ ROOM = 65_536
 
 PLACES = 2
 
+FEW = 256
+"""New commands that are read together."""
+
 
 class Commands:
     """Distinct commands by number, with what each command detector says of them.
@@ -75,10 +78,10 @@ class Commands:
             met = np.sort(first[np.isin(rows[first], new)])
             view = column.data.data
             begin, length = column.offset[met], np.maximum(column.length[met], 0)
-            self.numbers[rows[met]] = [
-                self._meet(row, str(view[at:end], "utf-8", "replace"))
-                for row, at, end in zip(rows[met].tolist(), begin.tolist(), (begin + length).tolist(), strict=True)
-            ]
+            where = list(zip(rows[met].tolist(), begin.tolist(), (begin + length).tolist(), strict=True))
+            for few in range(0, len(where), FEW):
+                here = where[few : few + FEW]
+                self._meet([row for row, _, _ in here], [str(view[at:end], "utf-8", "replace") for _, at, end in here])
         return self.numbers[rows]
 
     def put(self, text: str, findings: tuple[Finding | None, ...], places: Iterable[int]) -> int:
@@ -104,16 +107,34 @@ class Commands:
         """Whether it is time to forget."""
         return len(self) > self.room
 
-    def _meet(self, row: int, command: str) -> int:
-        findings: tuple[Finding | None, ...] = self.silent
+    def _meet(self, rows: list[int], commands: list[str]) -> None:
+        """Read and judge some commands, step by step: the code of a step stays in the processor's caches."""
+        scripts = [read(command) for command in commands]
+        said = [self._said(script) for script in scripts]
+        texts = [neutral(redact(command), SHOWN) or " " for command in commands]
+        for row, text, (findings, places) in zip(rows, texts, said, strict=True):
+            self.numbers[row] = self._enter(row, text, findings, places)
+
+    def _said(self, script: Script) -> tuple[tuple[Finding | None, ...], list[int]]:
+        """What the detectors say of a script, and the places that it names.
+
+        The agent writes commands: one that breaks a judge must stop neither the stream nor the other judges.
+        """
+        findings: list[Finding | None] = []
         places: list[int] = []
+        broken = 0
+        for detector in self.detectors.values():
+            try:
+                findings.append(detector.judge(script))
+            except Exception:
+                findings.append(None)
+                broken = 1
         try:
-            script = read(command)
-            findings = tuple([detector.judge(script) for detector in self.detectors.values()])
             places = named_places(script)
-        except Exception:  # the agent writes commands: one that breaks a reader must not stop the stream
-            self.unjudged += 1
-        return self._enter(row, neutral(redact(command), SHOWN) or " ", findings, places)
+        except Exception:
+            broken = 1
+        self.unjudged += broken
+        return tuple(findings), places
 
     def _enter(self, row: int, text: str, findings: tuple[Finding | None, ...], places: list[int]) -> int:
         if self.free:

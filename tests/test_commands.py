@@ -85,3 +85,11 @@ def test_detectors_without_a_judge_are_not_asked() -> None:
     from pipeline.commands import judged_by
 
     assert list(judged_by({"a": SimpleNamespace(), "b": SimpleNamespace(judge=1)})) == ["b"]
+
+
+def test_a_judge_that_fails_silences_no_other() -> None:
+    judges: Any = {"failing": Judge(), "other": SimpleNamespace(judge=lambda script: Finding(1.0, 1, "x"))}
+    commands = Commands(judges)
+    assert commands.number(pack(["boom"])).tolist() == [0]
+    assert commands.findings[0] == (None, Finding(1.0, 1, "x"))
+    assert commands.unjudged == 1
