@@ -17,7 +17,8 @@ def measure(quick: bool) -> Iterator[Row]:
     for name, size in sizes.items():
         yield Row(name, size, "bytes")
     yield Row("all detectors", sum(sizes.values()), "bytes", "bound: 4,096")
-    yield Row("score and evidence", scorer.risks.dtype.itemsize, "bytes")
+    yield Row("score", scorer.risks.dtype.itemsize, "bytes")
+    yield Row("evidence", scorer.suspicions.dtype.itemsize, "bytes", "in no memory until a detector spoke of the agent")
     yield Row("alert", scorer.alerts.dtype.itemsize, "bytes")
     yield Row(
         "recent commands", scorer.rings.dtype.itemsize, "bytes", "numbers of commands; each distinct text is kept once"

@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 
 from pipeline.detectors.silence import silence
 from pipeline.events.codes import COMMAND, FLOW, GPU, KINDS
-from pipeline.kernels.ahead import AHEAD, touch_head
+from pipeline.kernels.ahead import AHEAD, touch
 from pipeline.kernels.compiled import kernel
 
 STEPS = 4096
@@ -152,22 +152,29 @@ class Wanted(NamedTuple):
     proof_run: NDArray[np.int64]
 
 
-def state(detectors: int) -> np.dtype[Any]:
-    """The state of one agent. Times are µs + 1, 0 = never; a fresh row is all zeros.
+STATE = np.dtype(
+    [
+        ("now", "i8"),
+        ("first", "i8", (3,)),
+        ("last", "i8", (3,)),
+        ("count", "i8", (3,)),
+        ("score", "f8"),
+        ("run", "i4"),
+        ("episode", "i4"),
+        ("known", "i4"),
+        ("peak", "f8"),
+        ("peak_ts", "i8"),
+    ],
+    align=True,
+)
+"""What every event touches of an agent's state, two lines of a processor's cache. Times are µs + 1, 0 = never; a fresh
+row is all zeros. `known` is 1 from when a detector spoke of the agent."""
 
-    What every event touches comes first and is two lines of a processor's cache long.
-    """
+
+def suspicion(detectors: int) -> np.dtype[Any]:
+    """The rest of an agent's state: all zeros, and so in no memory yet, until a detector speaks of the agent."""
     return np.dtype(
         [
-            ("now", "i8"),
-            ("first", "i8", (3,)),
-            ("last", "i8", (3,)),
-            ("count", "i8", (3,)),
-            ("score", "f8"),
-            ("run", "i4"),
-            ("episode", "i4"),
-            ("known", "i4"),
-            ("proofs", "i4", (detectors,)),
             ("key", "i8", (detectors,)),
             ("begun", "i8", (detectors,)),
             ("ended", "i8", (detectors,)),
@@ -175,33 +182,34 @@ def state(detectors: int) -> np.dtype[Any]:
             ("proof_ts", "i8", (detectors,)),
             ("named", "u8", (2, PLACES)),
             ("named_key", "i8", (2, PLACES)),
-            ("peak", "f8"),
-            ("peak_ts", "i8"),
             ("peak_terms", "f8", (detectors + 2,)),
+            ("proofs", "i4", (detectors,)),
         ],
         align=True,
     )
 
 
 @kernel
-def forget(own: Any) -> None:
+def forget(own: Any, held: Any) -> None:
     """Begin afresh with an agent not heard for a day; only its last score stays, so that a change is seen."""
     own["now"] = 0
-    own["known"] = 0
     own["peak"] = 0.0
     for k in range(len(KINDS)):
         own["first"][k] = 0
         own["last"][k] = 0
         own["count"][k] = 0
-    for d in range(len(own["key"])):
-        own["key"][d] = 0
-        own["told"][d] = 0
-        own["begun"][d] = 0
-        own["ended"][d] = 0
+    if own["known"] == 0:
+        return
+    own["known"] = 0
+    for d in range(len(held["key"])):
+        held["key"][d] = 0
+        held["told"][d] = 0
+        held["begun"][d] = 0
+        held["ended"][d] = 0
     for side in range(2):
         for i in range(PLACES):
-            own["named"][side, i] = 0
-            own["named_key"][side, i] = 0
+            held["named"][side, i] = 0
+            held["named_key"][side, i] = 0
 
 
 @kernel
@@ -246,9 +254,9 @@ def same_place(named: NDArray[np.uint64]) -> bool:
 
 
 @kernel
-def agreement(own: Any, live: NDArray[np.float64], panel: Panel, settings: Any) -> float:
+def agreement(held: Any, live: NDArray[np.float64], panel: Panel, settings: Any) -> float:
     """Nats for evidence of two modalities close in time: for each pair of modalities the best pair of detectors."""
-    begun, ended = own["begun"], own["ended"]
+    begun, ended = held["begun"], held["ended"]
     total = 0.0
     placed = -1.0
     for one in range(len(KINDS)):
@@ -265,7 +273,7 @@ def agreement(own: Any, live: NDArray[np.float64], panel: Panel, settings: Any) 
                         share = settings["agreement_story"]
                     if one == FLOW and other == COMMAND:
                         if placed < 0.0:
-                            placed = settings["agreement_place"] if same_place(own["named"]) else 0.0
+                            placed = settings["agreement_place"] if same_place(held["named"]) else 0.0
                         share += placed
                     apart = max(0, begun[d] - ended[e], begun[e] - ended[d])
                     close = math.exp2(-(apart * 1e-6) / settings["agreement_half_s"])
@@ -277,15 +285,22 @@ def agreement(own: Any, live: NDArray[np.float64], panel: Panel, settings: Any) 
 
 @kernel
 def weigh(
-    own: Any, panel: Panel, settings: Any, quiet: Any, live: NDArray[np.float64], terms: NDArray[np.float64]
+    own: Any,
+    held: Any,
+    panel: Panel,
+    settings: Any,
+    quiet: Any,
+    live: NDArray[np.float64],
+    terms: NDArray[np.float64],
 ) -> float:
     """Fill `terms` with nats (each detector, agreement, silence) as of the newest event; their sum with the prior."""
     now = own["now"] - 1
-    begun, keys = own["begun"], own["key"]
     detectors = len(live)
     modalities = 0
     for d in range(detectors):
-        terms[d] = live[d] = faded(keys[d], now, panel.half_life_ms[d]) if begun[d] != 0 else 0.0
+        terms[d] = live[d] = 0.0
+        if own["known"] != 0 and held["begun"][d] != 0:
+            terms[d] = live[d] = faded(held["key"][d], now, panel.half_life_ms[d])
         if live[d] > 0.0:
             modalities |= 1 << panel.kind[d]
     for k in range(len(KINDS)):
@@ -304,7 +319,7 @@ def weigh(
             for d in range(detectors):
                 if panel.kind[d] == k:
                     terms[d] *= settings["modality_cap"] / together
-    terms[detectors] = agreement(own, live, panel, settings) if modalities & (modalities - 1) else 0.0
+    terms[detectors] = agreement(held, live, panel, settings) if modalities & (modalities - 1) else 0.0
     terms[detectors + 1] = silence(own["first"], own["last"], own["count"], own["now"], quiet)
     logit: float = settings["prior"]
     for t in range(detectors + 2):
@@ -340,6 +355,7 @@ def fold(
     reached: NDArray[np.uint64],
     named: NDArray[np.uint64],
     state: NDArray[np.void],
+    suspicions: NDArray[np.void],
     panel: Panel,
     many: NDArray[np.void],
     hushed: NDArray[np.void],
@@ -354,6 +370,7 @@ def fold(
     strengths   float64[detectors, rows of the longest part], nats, by row of the part
     reached     uint64[flows, 2], hashes of the far side of each flow, 0 none
     named       uint64[commands, 2], hashes of the places that a command names, 0 none
+    state       STATE of each agent, and `suspicions`
     many        structured[1], this module's Settings; `hushed` those of the detector of silence
     counts      int64[2]: scores and evidence written
     """
@@ -371,12 +388,12 @@ def fold(
             counts[0], counts[1] = scores, proofs
             return i
         if i + AHEAD < len(agent):
-            touch_head(state, agent[i + AHEAD])
-        own = state[agent[i]]
+            touch(state, agent[i + AHEAD])
+        own, held = state[agent[i]], suspicions[agent[i]]
         k = kind[i]
         at = ts[i] + 1
         if own["now"] != 0 and at - own["now"] > FORGET_US:
-            forget(own)
+            forget(own, held)
         first, last, count = own["first"], own["last"], own["count"]
         own["now"] = max(at, own["now"])
         if count[k] == 0 or at < first[k]:
@@ -391,7 +408,7 @@ def fold(
             strength = strengths[d, row[i]]
             if strength <= 0.0 or panel.kind[d] != k:
                 continue
-            keys, begun, ended, told = own["key"], own["begun"], own["ended"], own["told"]
+            keys, begun, ended, told = held["key"], held["begun"], held["ended"], held["told"]
             half = panel.half_life_ms[d]
             key = key_of(strength, ts[i], half)
             new = begun[d] == 0
@@ -404,11 +421,11 @@ def fold(
             own["known"] = 1
             if strength >= settings["evidence_floor"] and strength >= known + settings["evidence_step"]:
                 told[d] = key
-                own["proofs"][d] += 1
-                own["proof_ts"][d] = at
+                held["proofs"][d] += 1
+                held["proof_ts"][d] = at
                 wanted.proof_at[proofs] = i
                 wanted.proof_detector[proofs] = d
-                wanted.proof_count[proofs] = own["proofs"][d]
+                wanted.proof_count[proofs] = held["proofs"][d]
                 wanted.proof_run[proofs, 0] = own["run"] - 1
                 wanted.proof_run[proofs, 1] = own["episode"] - 1
                 proofs += 1
@@ -416,17 +433,18 @@ def fold(
                 places, side = (named, 0) if k == COMMAND else (reached, 1)
                 for p in range(2):
                     if places[row[i], p] != 0:
-                        remember_place(own["named"][side], own["named_key"][side], places[row[i], p], key)
+                        remember_place(held["named"][side], held["named_key"][side], places[row[i], p], key)
         first_row = own["score"] == 0.0
         if not first_row and own["known"] == 0:
             continue
-        logit = weigh(own, panel, settings, quiet, live, terms)
+        logit = weigh(own, held, panel, settings, quiet, live, terms)
         score = 100.0 / (1.0 + math.exp(-logit))
         if score > own["peak"]:
             own["peak"] = score
             own["peak_ts"] = own["now"]
             for t in range(detectors + 2):
-                own["peak_terms"][t] = terms[t]
+                if held["peak_terms"][t] != terms[t]:
+                    held["peak_terms"][t] = terms[t]
         if (
             first_row
             or abs(score - own["score"]) >= settings["score_step"]
@@ -443,8 +461,8 @@ def fold(
             wanted.score_run[scores, 0] = own["run"] - 1
             wanted.score_run[scores, 1] = own["episode"] - 1
             for d in range(detectors):
-                wanted.score_proofs[scores, d, 0] = own["proofs"][d]
-                wanted.score_proofs[scores, d, 1] = own["proof_ts"][d]
+                wanted.score_proofs[scores, d, 0] = held["proofs"][d]
+                wanted.score_proofs[scores, d, 1] = held["proof_ts"][d]
             scores += 1
     counts[0], counts[1] = scores, proofs
     return len(kind)

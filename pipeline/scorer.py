@@ -123,7 +123,8 @@ class Scorer:
         """Of agents whose row was given back: how many incidents they had."""
         self.room = 0
         self.states: list[NDArray[np.void]] = [np.zeros(0, seat.part.STATE) for seat in self.seats]
-        self.risks = np.zeros(0, risk.state(len(self.seats)))
+        self.risks = np.zeros(0, risk.STATE)
+        self.suspicions = np.zeros(0, risk.suspicion(len(self.seats)))
         self.alerts = np.zeros(0, alerts.STATE)
         self.rings = np.zeros(0, causes.STATE)
         self.newest = np.zeros((0, len(KINDS)), np.int64)
@@ -166,15 +167,15 @@ class Scorer:
     def _finals(self, rows: NDArray[np.int64]) -> list[dict[str, Any]]:
         """Final records of some agents."""
         value, terms = np.zeros((len(rows), 2)), np.zeros((len(rows), len(self.seats) + 2))
-        weigh_each(self.risks, rows, self.panel, self.many, self.hushed, value[:, 1], terms)
+        weigh_each(self.risks, self.suspicions, rows, self.panel, self.many, self.hushed, value[:, 1], terms)
         value[:, 0] = 100.0 / (1.0 + np.exp(-value[:, 1]))
-        state = self.risks[rows]
+        state, best = self.risks[rows], self.suspicions["peak_terms"][rows]
         lineage = np.stack([state["run"], state["episode"]], axis=1).astype(np.int64) - 1
         out = self.scribe.scores(rows, value, terms, state["last"], lineage)
         peaks, times = state["peak"].tolist(), ((state["peak_ts"] - 1) / 1e6).tolist()
         for i, (score, peak, ts) in enumerate(zip(out, peaks, times, strict=True)):
             if peak >= score["score"]:
-                said = self.scribe.spoken(state["peak_terms"][i].tolist())
+                said = self.scribe.spoken(best[i].tolist())
                 score["peak"] = {"score": peak, "ts": ts, "terms": said}
             else:
                 score["peak"] = {key: score[key] for key in ("score", "ts", "terms")}
@@ -366,6 +367,7 @@ class Scorer:
                 places[FLOW],
                 places[COMMAND],
                 self.risks,
+                self.suspicions,
                 self.panel,
                 self.many,
                 self.hushed,
@@ -429,8 +431,8 @@ class Scorer:
         rows = np.flatnonzero((now > 0) & (now <= self.clock - risk.FORGET_US) & (self.agents.size[: len(now)] >= 0))
         for row in rows[self.alerts["incident"][rows] > 0].tolist():
             self.incidents[self.agents.name(row)] = int(self.alerts[row]["incident"])
-        for array in [*self.states, self.risks, self.alerts, self.rings]:
-            array[rows] = np.zeros((), array.dtype)
+        for array in [*self.states, self.risks, self.suspicions, self.alerts, self.rings]:
+            empty(array, rows)
         self.newest[rows] = 0
         self.dirty[rows] = True
         if len(rows):
@@ -446,26 +448,45 @@ class Scorer:
         if needed <= self.room:
             return
         room = max(64, needed, 2 * self.room)
-        self.states = [grown(s, room) for s in self.states]
-        self.risks, self.alerts, self.rings = (grown(a, room) for a in (self.risks, self.alerts, self.rings))
-        self.newest, self.dirty = grown(self.newest, room), grown(self.dirty, room)
+        for d, state in enumerate(self.states):
+            self.states[d] = grown(state, room)
+        for name in ("risks", "suspicions", "alerts", "rings", "newest", "dirty"):
+            setattr(self, name, grown(getattr(self, name), room))
         self.room = room
 
 
 def grown(array: NDArray[Any], rows: int) -> NDArray[Any]:
-    """The same array with more rows, all zeros; what nobody has written to yet takes no memory.
+    """The same array with more rows, all zeros; what nobody has written to yet takes no memory, before and after.
 
     >>> grown(np.array([7]), 3).tolist()
     [7, 0, 0]
     """
     out: NDArray[Any] = np.zeros((rows, *array.shape[1:]), array.dtype)
-    out[: len(array)] = array
+    for begin in range(0, len(array), ROOM):
+        part = array[begin : begin + ROOM]
+        if part.view(np.uint8).any():
+            out[begin : begin + len(part)] = part
     return out
+
+
+def empty(array: NDArray[Any], rows: NDArray[np.int64]) -> None:
+    """Fill some rows with zeros, but for those that are zero already: they may take no memory yet.
+
+    >>> array = np.array([7, 0, 7])
+    >>> empty(array, np.array([1, 2]))
+    >>> array.tolist()
+    [7, 0, 0]
+    """
+    for begin in range(0, len(rows), ROOM):
+        some = rows[begin : begin + ROOM]
+        used = array[some].view(np.uint8).reshape(len(some), -1).any(axis=1)
+        array[some[used]] = np.zeros((), array.dtype)
 
 
 @kernel
 def weigh_each(
     state: NDArray[np.void],
+    suspicions: NDArray[np.void],
     rows: NDArray[np.int64],
     panel: risk.Panel,
     many: NDArray[np.void],
@@ -476,7 +497,7 @@ def weigh_each(
     """The terms of some agents' scores as of their newest event, and their sums with the prior."""
     live = np.zeros(len(panel.kind))
     for i in range(len(rows)):
-        logit[i] = risk.weigh(state[rows[i]], panel, many[0], hushed[0], live, terms[i])
+        logit[i] = risk.weigh(state[rows[i]], suspicions[rows[i]], panel, many[0], hushed[0], live, terms[i])
 
 
 @kernel

@@ -31,7 +31,7 @@ from pipeline.scorer import Account, Scorer
 ROWS = 64
 """Agents in a chunk: fewer make more records of a checkpoint, more make one busy agent cost more."""
 
-VERSION = 1
+VERSION = 2
 
 
 _LAYOUTS: WeakKeyDictionary[Scorer, str] = WeakKeyDictionary()
@@ -55,7 +55,7 @@ def layout(scorer: Scorer) -> str:
             repr(seat.settings.dtype.descr),
             seat.settings.tobytes().hex(),
         ]
-    parts += [repr(a.dtype.descr) for a in (scorer.risks, scorer.alerts, scorer.rings)]
+    parts += [repr(a.dtype.descr) for a in (scorer.risks, scorer.suspicions, scorer.alerts, scorer.rings)]
     parts += [
         scorer.many.tobytes().hex(),
         scorer.hushed.tobytes().hex(),
@@ -135,7 +135,9 @@ def load_chunk(scorer: Scorer, chunk: int, data: bytes) -> None:
     at = 4 + size
     for array in _arrays(scorer):
         length = count * array.dtype.itemsize * int(np.prod(array.shape[1:], dtype=np.int64))
-        array[rows] = np.frombuffer(raw[at : at + length], array.dtype).reshape(array[rows].shape)
+        # What is zero already is not written to: it takes no memory.
+        if array[rows].tobytes() != raw[at : at + length]:
+            array[rows] = np.frombuffer(raw[at : at + length], array.dtype).reshape(array[rows].shape)
         at += length
     for row, name in enumerate(header["names"], begin):
         if name is not None:
@@ -191,7 +193,7 @@ def _parts(data: bytes) -> Iterator[bytes]:
 
 
 def _arrays(scorer: Scorer) -> list[NDArray[Any]]:
-    return [*scorer.states, scorer.risks, scorer.alerts, scorer.rings, scorer.newest]
+    return [*scorer.states, scorer.risks, scorer.suspicions, scorer.alerts, scorer.rings, scorer.newest]
 
 
 def _renumber(column: NDArray[np.int64], numbers: dict[int, int]) -> None:

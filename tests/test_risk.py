@@ -45,7 +45,8 @@ class Folded:
     """One agent, folded event by event."""
 
     def __init__(self) -> None:
-        self.state = np.zeros(1, risk.state(len(KINDS)))
+        self.state = np.zeros(1, risk.STATE)
+        self.suspicions = np.zeros(1, risk.suspicion(len(KINDS)))
         self.scores: list[tuple[float, list[float]]] = []
         self.proofs = 0
 
@@ -71,6 +72,7 @@ class Folded:
             reached,
             named,
             self.state,
+            self.suspicions,
             PANEL,
             record(SETTINGS),
             record(QUIET),
@@ -83,15 +85,16 @@ class Folded:
 
     def weighed(self) -> tuple[float, list[float]]:
         terms = np.zeros(len(KINDS) + 2)
-        logit = weigh(self.state, 0, terms)
+        logit = weigh(self.state, self.suspicions, terms)
         return logit, terms.tolist()
 
 
-def weigh(state: Any, a: int, terms: Any) -> float:
+def weigh(state: Any, suspicions: Any, terms: Any) -> float:
     from pipeline.scorer import weigh_each
 
     logit = np.zeros(1)
-    weigh_each(state, np.array([a]), PANEL, record(SETTINGS), record(QUIET), logit, terms.reshape(1, -1))
+    row = np.zeros(1, np.int64)
+    weigh_each(state, suspicions, row, PANEL, record(SETTINGS), record(QUIET), logit, terms.reshape(1, -1))
     return float(logit[0])
 
 

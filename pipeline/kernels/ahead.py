@@ -8,7 +8,6 @@ It changes nothing but the time: where kernels run as Python, nothing is done.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Final
 
 import numba
@@ -24,20 +23,13 @@ AHEAD: Final = 6
 LINE: Final = 64
 """Bytes that a processor fetches at once."""
 
-HEAD: Final = 256
-"""Bytes that `touch_head` fetches: what every event needs of a record whose rest is needed seldom."""
-
 
 def touch(array: NDArray[Any], row: int | np.int64) -> None:
     """Fetch one item of an array, whole, however long it is."""
 
 
-def touch_head(array: NDArray[Any], row: int | np.int64) -> None:
-    """Fetch the first HEAD bytes of one item."""
-
-
-def _emit(function: Callable[..., Any], most: int) -> None:
-    """Let kernels that call `function` have one fetch for each line of the item, up to `most` bytes."""
+def _emit_touch() -> None:
+    """Let kernels that call `touch` have one fetch for each line of the item."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         array = context.make_array(signature.args[0])(context, builder, args[0])
@@ -47,7 +39,7 @@ def _emit(function: Callable[..., Any], most: int) -> None:
         prefetch = builder.module.declare_intrinsic(
             "llvm.prefetch", (byte,), ir.FunctionType(ir.VoidType(), [byte, word, word, word])
         )
-        for offset in range(0, min(size, most), LINE):
+        for offset in range(0, size, LINE):
             builder.call(prefetch, [builder.gep(item, [ir.IntType(64)(offset)]), word(1), word(3), word(1)])
         return context.get_dummy_value()
 
@@ -55,9 +47,8 @@ def _emit(function: Callable[..., Any], most: int) -> None:
         return types.void(array, types.int64), generate
 
     fetch = intrinsic(look)
-    overload(function)(lambda array, row: lambda array, row: fetch(array, row))
+    overload(touch)(lambda array, row: lambda array, row: fetch(array, row))
 
 
 if not numba.config.DISABLE_JIT:
-    _emit(touch, 1 << 20)
-    _emit(touch_head, HEAD)
+    _emit_touch()
