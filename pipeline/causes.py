@@ -31,6 +31,16 @@ NAMED = 5
 LOUD = 1.0
 """Nats from which a command counts as suspicious by itself; what says less is what everybody does."""
 
+REASONS = (
+    "it came while this went on",
+    "it came just before",
+    "it did something suspicious itself",
+    "it did something of the same kind itself",
+    "it names the far side",
+    "it is the evidence",
+)
+"""Why a command is named, the strongest last."""
+
 SLACK_US = 1_000_000
 """Clocks of sensor and shell differ: a command counts as before if it began at most a second after."""
 
@@ -97,33 +107,35 @@ def causes(
     """
     if not state["recent_at"]:
         return []
-    ranked: dict[str, tuple[int, float, int, int, str]] = {}
+    ranked: dict[str, tuple[tuple[int, float, int], int]] = {}
     for ring in ("recent", "notable"):
         for when, kept in zip(state[f"{ring}_ts"].tolist(), state[ring].tolist(), strict=True):
             number = kept - 1
             if number < 0 or when > ts + SLACK_US:
                 continue
-            spoke = [
-                (stories[d] == story, f.weight)
-                for d, f in enumerate(commands.findings[number])
-                if f and f.weight >= LOUD
-            ]
-            weight = max((w for same, w in spoke if same), default=max((w for _, w in spoke), default=0.0))
+            same = other = 0.0
+            findings = commands.findings[number]
+            if findings is not commands.silent:
+                for d, finding in enumerate(findings):
+                    if finding is None or finding.weight < LOUD:
+                        continue
+                    if stories[d] == story:
+                        same = max(same, finding.weight)
+                    else:
+                        other = max(other, finding.weight)
             if number == itself and when == ts:
-                rank, reason = 5, "it is the evidence"
-            elif places & {int(p) for p in commands.places[number] if p}:
-                rank, reason = 4, "it names the far side"
-            elif any(same for same, _ in spoke):
-                rank, reason = 3, "it did something of the same kind itself"
-            elif spoke:
-                rank, reason = 2, "it did something suspicious itself"
-            elif when <= since + SLACK_US:
-                rank, reason = 1, "it came just before"
+                rank = 5
+            elif places and any(place in places for place in commands.places[number].tolist() if place):
+                rank = 4
+            elif same:
+                rank = 3
+            elif other:
+                rank = 2
             else:
-                rank, reason = 0, "it came while this went on"
+                rank = 1 if when <= since + SLACK_US else 0
             text = commands.texts[number]
-            ranked[text] = max(
-                ranked.get(text, (-1, 0.0, 0, 0, "")), (rank, weight, when, number, reason), key=lambda r: r[:3]
-            )
-    best = sorted(ranked.items(), key=lambda item: (item[1][:3], item[0]), reverse=True)[:NAMED]
-    return [Cause(when, number, reason) for _, (_, _, when, number, reason) in best]
+            key = (rank, same or other, when)
+            if text not in ranked or key > ranked[text][0]:
+                ranked[text] = (key, number)
+    best = sorted(ranked.items(), key=lambda item: (item[1][0], item[0]), reverse=True)[:NAMED]
+    return [Cause(when, number, REASONS[rank]) for _, ((rank, _, when), number) in best]

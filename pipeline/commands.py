@@ -51,6 +51,7 @@ class Commands:
     def __init__(self, detectors: dict[str, ModuleType]) -> None:
         self.detectors = detectors
         self.silent: tuple[Finding | None, ...] = (None,) * len(detectors)
+        """The findings of a command of which no detector says anything."""
         self.known = Names()
         """The bytes of commands; `numbers` is the number of each row, `rows` the row of each number, or -1."""
         self.numbers = np.zeros(256, np.int64)
@@ -134,7 +135,7 @@ class Commands:
         except Exception:
             broken = 1
         self.unjudged += broken
-        return tuple(findings), places
+        return tuple(findings) if any(findings) else self.silent, places
 
     def _enter(self, row: int, text: str, findings: tuple[Finding | None, ...], places: list[int]) -> int:
         if self.free:
