@@ -19,6 +19,10 @@ counts once while it is remembered, and the sum is a naive Bayes over facts with
      excess      -      -      -      -    -          1.8                       2.7       3.0
      chain       -      -      -      -    -           -                        1.6       3.2
 
+A command that acts and shows one fact more, and weighs that fact's nats more, never says less. One that only looks may:
+what looks say beyond their nats and beside each other counts for commands that do nothing else, so with an act in the
+same command up to `looks_cap` of it goes. (To keep it would take which part of a weight the looks are.)
+
 Page, E. S. (1954), Continuous inspection schemes, Biometrika 41: a sum of log-likelihood ratios that is held at zero.
 """
 

@@ -89,12 +89,38 @@ def test_strengths_stay_between_nothing_and_the_cap(rows: list[Row]) -> None:
             assert strength >= min(row.weight, settings.cap) or row.fact == 0
 
 
-@given(ROWS, st.integers(0, 30))
-def test_a_fact_more_never_says_less(rows: list[Row], bit: int) -> None:
-    settings = intrusion_command.Settings()
-    last = Row(START + 15_000_000_000, 0, 1.0, 1 << bit)
-    more = last._replace(fact=last.fact | 1 << 30)
-    assert walk([*rows, more], settings)[-1] >= walk([*rows, last], settings)[-1] - 1e-9
+FACTS = st.one_of(st.integers(0, 30).map(lambda k: 1 << k), st.integers(1, 4095), st.integers(1, 2**31 - 1))
+ENDS = st.tuples(FACTS, st.integers(0, 30), st.floats(0.1, 9.0))
+"""Facts of a last command, one more, and what the command weighs without it."""
+
+
+def with_one_more(rows: list[Row], end: tuple[int, int, float], settings: facts.FactSettings) -> tuple[float, float]:
+    """What is said after a last command, and what had it shown one fact more, and weighed that fact's nats more."""
+    fact, bit, weight = end
+    last = Row(START + 15_000_000_000, 0, weight, fact & ~(1 << bit) or 1 << 12)
+    more = last._replace(fact=last.fact | 1 << bit, weight=weight + (0 if last.fact >> bit & 1 else settings.nats[bit]))
+    return walk([*rows, last], settings)[-1], walk([*rows, more], settings)[-1]
+
+
+@pytest.mark.parametrize("detector", DETECTORS)
+@given(rows=ROWS, end=ENDS)
+def test_a_fact_more_of_a_command_that_acts_never_says_less(
+    detector: ModuleType, rows: list[Row], end: tuple[int, int, float]
+) -> None:
+    settings = detector.Settings()
+    less, more = with_one_more(rows, (end[0] | 1 << 12 + end[1] % 19, end[1], end[2]), settings)
+    assert more >= less - 1e-9
+
+
+@pytest.mark.parametrize("detector", DETECTORS)
+@given(rows=ROWS, end=ENDS)
+def test_a_fact_more_of_a_command_that_looks_costs_at_most_what_looks_may_say(
+    detector: ModuleType, rows: list[Row], end: tuple[int, int, float]
+) -> None:
+    """What a look says beyond its nats, and beside other looks, counts while nothing is done in the same command."""
+    settings = detector.Settings()
+    less, more = with_one_more(rows, end, settings)
+    assert more >= less - settings.looks_cap - 1e-9
 
 
 def test_the_state_of_an_agent_is_small() -> None:
