@@ -18,6 +18,8 @@ from tests.broker import cluster as brokers
 
 PARTITIONS = 4
 AGENTS = 400
+PORTION = 200_000
+"""Events that are made at once."""
 START = 1_767_225_600.0
 
 
@@ -30,10 +32,10 @@ def broker() -> Iterator[str]:
         yield running.bootstrap
 
 
-def flows(count: int, agents: int = AGENTS) -> list[tuple[bytes, bytes]]:
-    """Agent and flow record as a sandbox's sensor writes it, some 280 bytes."""
+def flows(count: int, agents: int = AGENTS, first: int = 0) -> list[tuple[bytes, bytes]]:
+    """Agent and flow record as a sandbox's sensor writes it, some 280 bytes; from the `first` one on."""
     made = []
-    for i in range(count):
+    for i in range(first, first + count):
         agent = f"lab/sbx-{i % agents:05x}"
         made.append(
             (
@@ -74,6 +76,13 @@ def packed(rows: Sequence[tuple[bytes, bytes]], many: int) -> list[tuple[bytes, 
             made.append((agent, b"\n".join(held)))
             waiting[agent] = []
     return made + [(agent, b"\n".join(held)) for agent, held in waiting.items() if held]
+
+
+def fill_with_flows(settings: Settings, count: int, pack: int) -> None:
+    """Put flows on their topic, `pack` to a message; not all of them are in memory at once."""
+    for first in range(0, count, PORTION):
+        rows = flows(min(PORTION, count - first), first=first)
+        fill(settings, packed(rows, pack) if pack > 1 else rows)
 
 
 def fill(settings: Settings, messages: Sequence[tuple[bytes, bytes]], kind: str = "flow") -> None:

@@ -9,15 +9,18 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import msgspec
 
 from benchmarks import Row
-from benchmarks._kafka import PARTITIONS, broker, fill, flows, packed
+from benchmarks._kafka import PARTITIONS, broker, fill_with_flows
 from pipeline import config
 from pipeline.kafka_settings import Settings
 from pipeline.live import topics
+
+GOES = 3
 
 QUESTION = "How many events a second does one worker score, beside stock faust with orjson and a raw aiokafka consumer?"
 
@@ -27,15 +30,14 @@ def measure(quick: bool) -> Iterator[Row]:
     its own."""
     with broker() as bootstrap:
         for pack in (1, 100):
-            many = 40_000 if quick else 400_000 if pack == 1 else 1_600_000
+            many = 40_000 if quick else 800_000 if pack == 1 else 1_600_000
             settings = Settings(bootstrap_servers=bootstrap, prefix=f"p{pack}.", group=f"p{pack}")
             topics.create(settings, PARTITIONS, 1)
-            rows = flows(many)
-            fill(settings, packed(rows, pack) if pack > 1 else rows)
+            fill_with_flows(settings, many, pack)
             stock_many = many if pack > 1 else min(many, 20_000 if quick else 60_000)
             rates = {
-                who: rate(who, settings, stock_many if who == "stock" else many, pack)
-                for who in ("stock", "raw", "worker")
+                who: [rate(who, settings, stock_many if who == "stock" else many, pack) for _ in range(goes)]
+                for who, goes in (("stock", 2), ("raw", GOES), ("worker", GOES))
             }
             note = "one event a message" if pack == 1 else f"{pack} a message"
             for who, words in (
@@ -43,9 +45,11 @@ def measure(quick: bool) -> Iterator[Row]:
                 ("raw", "aiokafka getmany, nothing else"),
                 ("worker", "agentrisk serve"),
             ):
-                yield Row(words, rates[who], "events/s", note)
-            yield Row("agentrisk serve to stock faust", rates["worker"] / rates["stock"], "times", note)
-            yield Row("agentrisk serve to raw aiokafka", rates["worker"] / rates["raw"], "times", note)
+                yield Row(words, max(rates[who]), "events/s", f"{note}; median {median(rates[who]):,.0f}")
+            for who, words in (("stock", "stock faust"), ("raw", "raw aiokafka")):
+                usual = median(rates["worker"]) / median(rates[who])
+                best = max(rates["worker"]) / max(rates[who])
+                yield Row(f"agentrisk serve to {words}", best, "times", f"{note}; of medians {usual:.2f}")
 
 
 def rate(who: str, settings: Settings, count: int, pack: int) -> float:

@@ -16,7 +16,7 @@ import msgspec
 from faust.types import TP
 
 from benchmarks import Row
-from benchmarks._kafka import PARTITIONS, broker, fill, flows, packed
+from benchmarks._kafka import PARTITIONS, broker, fill_with_flows
 from pipeline import config
 from pipeline.kafka_settings import Settings
 from pipeline.live import topics
@@ -26,8 +26,6 @@ from pipeline.live.worker import Worker
 QUESTION = "How many times as much do two workers score as one, each on a core of its own beside the broker?"
 
 PACK = 100
-PORTION = 400_000
-"""Events that are made at once."""
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -36,9 +34,7 @@ def measure(quick: bool) -> Iterator[Row]:
     with broker() as bootstrap, tempfile.TemporaryDirectory() as folder:
         settings = Settings(bootstrap_servers=bootstrap, prefix="w.")
         topics.create(settings, PARTITIONS, 1)
-        rows = packed(flows(100_000 if quick else PORTION), PACK)
-        for _ in range(1 if quick else 8):
-            fill(settings, rows)
+        fill_with_flows(settings, 200_000 if quick else 3_200_000, PACK)
         cores = sorted(os.sched_getaffinity(0))
         rates = {}
         for many in (1, 2):
