@@ -8,7 +8,7 @@ from typing import NamedTuple
 from pipeline.shell.calls import Redirect
 from pipeline.shell.values import Text, join_via
 
-__all__ = ["REDIRECTS", "SILENT", "WORD_TYPES", "Context", "looped", "together"]
+__all__ = ["REDIRECTS", "SILENT", "WORD_TYPES", "Context", "deeper", "looped", "together"]
 
 WORD_TYPES = frozenset(
     ["word", "number", "string", "raw_string", "ansi_c_string", "translated_string", "concatenation", "expansion",
@@ -38,6 +38,12 @@ class Context(NamedTuple):
     depth: int = 0
     lines: int = 0
     """How many lines `stdin` has, if more than are kept."""
+
+
+def deeper(context: Context, by: int) -> Context:
+    """The same place, `by` levels further in."""
+    via, stdin, feed, redirects, loop, items, times, background, remote, depth, lines = context
+    return Context(via, stdin, feed, redirects, loop, items, times, background, remote, depth + by, lines)
 
 
 def looped(context: Context, items: tuple[str, ...], count: int) -> Context:

