@@ -36,15 +36,18 @@ def measure(quick: bool) -> Iterator[Row]:
         topics.create(settings, PARTITIONS, 1)
         fill_with_flows(settings, 200_000 if quick else 3_200_000, PACK)
         cores = sorted(os.sched_getaffinity(0))
-        rates = {}
+        rates, busy = {}, {}
         for many in (1, 2):
-            rates[many] = rate(bootstrap, many, Path(folder) / str(many), cores)
-            yield Row(f"{many} worker{'s'[: many - 1]}, one core each", rates[many], "events/s", f"{len(cores)} cores")
+            rates[many], busy[many] = rate(bootstrap, many, Path(folder) / str(many), cores)
+            note = f"of {len(cores)} cores the workers had {busy[many]:.2f}"
+            yield Row(f"{many} worker{'s'[: many - 1]}, one core each", rates[many], "events/s", note)
         yield Row("two workers to one", rates[2] / rates[1], "times", "the broker works on the same cores")
+        even = rates[2] / busy[2] / (rates[1] / busy[1])
+        yield Row("the same for each CPU second that they had", even, "times", "1 is: nothing is lost by sharing")
 
 
-def rate(bootstrap: str, many: int, word: Path, cores: Sequence[int]) -> float:
-    """Events a second of so many workers together."""
+def rate(bootstrap: str, many: int, word: Path, cores: Sequence[int]) -> tuple[float, float]:
+    """Events a second of so many workers together, and CPU seconds a second."""
     path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
     workers = []
     for n in range(many):
@@ -65,7 +68,7 @@ def rate(bootstrap: str, many: int, word: Path, cores: Sequence[int]) -> float:
             assert worker.stdout.readline() == "ready\n"
         word.touch()
         said = [
-            [(float(when), int(count)) for when, count in map(str.split, lines.splitlines())]
+            [(float(when), float(cpu), int(count)) for when, cpu, count in map(str.split, lines.splitlines())]
             for lines, _ in [worker.communicate(timeout=300) for worker in workers]
         ]
     finally:
@@ -73,24 +76,27 @@ def rate(bootstrap: str, many: int, word: Path, cores: Sequence[int]) -> float:
             worker.kill()
             worker.wait()
     begin, end = max(steps[0][0] for steps in said), min(steps[-1][0] for steps in said)
-    return sum(count for steps in said for when, count in steps if begin < when <= end) / (end - begin)
+    within = [[step for step in steps if begin <= step[0] <= end] for steps in said]
+    events = sum(count for steps in within for _, _, count in steps[1:])
+    busy = sum(steps[-1][1] - steps[0][1] for steps in within)
+    return events / (end - begin), busy / (end - begin)
 
 
 def work(bootstrap: str, many: int, word: str, core: int) -> None:
     """One of `many` workers: ready once it has its share of the partitions; says when it scored how many events, until
     nothing comes for a second."""
     os.sched_setaffinity(0, {core})
-    steps: list[tuple[float, int]] = []
+    steps: list[tuple[float, float, int]] = []
 
     class Counting(Health):
         def applied(self, pieces: Sequence[Any], outputs: Sequence[Any], share: Any, seconds: float) -> None:
             super().applied(pieces, outputs, share, seconds)
-            steps.append((time.monotonic(), sum(len(piece.keys) for piece in pieces)))
+            steps.append((time.monotonic(), time.process_time(), sum(len(piece.keys) for piece in pieces)))
 
         def beat(self) -> None:
             super().beat()
             if steps and time.monotonic() - steps[-1][0] > 1.0:
-                print("\n".join(f"{when} {count}" for when, count in steps), flush=True)
+                print("\n".join(f"{when} {cpu} {count}" for when, cpu, count in steps), flush=True)
                 os._exit(0)
 
     class Waiting(Worker):
