@@ -44,7 +44,8 @@ class Tap:
         if isinstance(request, FetchRequest):
             for topic, partitions in response.topics:
                 for partition, *_, data in partitions:
-                    self.brought[TopicPartition(topic, partition)] = data
+                    if data:
+                        self.brought[TopicPartition(topic, partition)] = data
         return response
 
 
@@ -66,6 +67,11 @@ class Results(OrderedDict[TopicPartition, Any]):
             if found is not None:
                 result._partition_records = Once(found)
         super().__setitem__(tp, result)
+
+    def clear(self) -> None:
+        """At a new assignment the fetcher forgets all, and so do we."""
+        super().clear()
+        self.tap.brought.clear()
 
 
 class Once:

@@ -90,6 +90,15 @@ def test_an_older_format_comes_as_records() -> None:
     assert (record.key, record.value, state.position) == (b"k", b"v", 1)
 
 
+def test_a_new_assignment_forgets_what_nobody_took() -> None:
+    tap = Tap(Client(bytes(packed([(5, b"k", b"a")]))))
+    results = Results(tap)
+    asyncio.run(tap.send(1, REQUEST))
+    assert list(tap.brought) == [TP]
+    results.clear()
+    assert not tap.brought
+
+
 def test_errors_and_other_requests_pass_as_they_are() -> None:
     tap = Tap(Client(b""))
     results = Results(tap)
