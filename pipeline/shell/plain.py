@@ -92,10 +92,9 @@ def split(text: str) -> list[Line] | None:
             if not words:
                 if word in _RESERVED or "=" in word or "@" in word or word[0] == "-":
                     return None
-            elif redirects and (word.isdigit() or word == "-"):
-                if word != "-":
-                    return None
-                dash = True
+            elif redirects and (word == "-" or word.isdigit()):
+                dash = dash or word == "-"
+                wide = wide or word != "-"
             words.append(word)
         elif mark:
             if not words:
@@ -124,6 +123,7 @@ def split(text: str) -> list[Line] | None:
         elif operator:
             if not words:
                 return None
+            dash = dash or target == "-"
             redirects.append(Redirect(operator, int(descriptor) if descriptor else None, target))
         elif rest:
             return None

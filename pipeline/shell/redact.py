@@ -152,7 +152,10 @@ def redact(command: str) -> str:
     if len(command) > _LONGEST:
         # A tail would begin inside of who knows what: half a key is no key to any pattern.
         command = command[:_LONGEST] + "…"
-    return command if clean_at_a_glance(command) or not _HINT.search(command) else thoroughly(command)
+    if clean_at_a_glance(command):
+        return command
+    low = command.lower()
+    return thoroughly(command) if any(name in low for name in _HINTED) or _HINT.search(command) else command
 
 
 def thoroughly(command: str) -> str:
@@ -181,7 +184,7 @@ def clean_at_a_glance(text: str) -> bool:
             return False
     if "://" in low and ("@" in low or "hooks." in low or "discord" in low):
         return False
-    words = low.translate(_APART).split()
+    words = text.translate(_APART).split()
     if not _TOOLS.isdisjoint(words):
         if "sudo" in words and ("S" in text or "--stdin" in low):
             return False
@@ -189,7 +192,8 @@ def clean_at_a_glance(text: str) -> bool:
             for given in _GIVEN[tool]:
                 if given in low:
                     return False
-    return len(max(words, key=len, default="")) < _SHORTEST or _TOKENS.search(text) is None
+    long = [word for word in words if len(word) >= _SHORTEST]
+    return not long or _TOKENS.search(" ".join(long)) is None
 
 
 _NAMES = (
@@ -197,6 +201,8 @@ _NAMES = (
     "bearer", "basic",
 )  # fmt: skip
 """What names of secrets hold (`_MAYBE`), and the schemes."""
+_HINTED = ("pass", "secret", "token", "key", "auth", "user")
+"""Names with which `_HINT` would find something as well."""
 _SHORTEST = 13
 """Characters that a token of a known maker has at least."""
 _APART = {code: " " for code in range(128) if not (chr(code).isalnum() or chr(code) in "_.:-")}

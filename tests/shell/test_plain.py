@@ -108,7 +108,23 @@ PIECES = st.sampled_from(
      "'$x'", "'`'", "'#'", '";"', "'|'", "<", ">", "é", "\t", "A=1", "]]", "((", "&"]
 )  # fmt: skip
 BETWEEN = st.sampled_from(
-    [*[" "] * 8, " | ", " && ", ";", " & ", " || ", "\n", " > f ", " 2>&1 ", " >> g ", " < h ", "  ", "|", "&&"]
+    [
+        *[" "] * 8,
+        " | ",
+        " && ",
+        ";",
+        " & ",
+        " || ",
+        "\n",
+        " > f ",
+        " 2>&1 ",
+        " >> g ",
+        " < h ",
+        " >&- ",
+        "  ",
+        "|",
+        "&&",
+    ]
 )
 PROGRAMS = st.sampled_from(["a", "ls", "find", "echo", "/bin/cat", "'ls'", '"ls"', "sh", "xargs", "sudo", "2", "cat"])
 
@@ -131,10 +147,13 @@ NAMES = re.compile(r"[\w./:-]+")
 
 
 def sure(lines: list[plain.Line]) -> bool:
-    """Whether the grammar leaves whole what a shell does: no program ``a%b``, no word ``==``, no ``-`` after ``>f``."""
+    """Whether the grammar leaves whole what a shell does: not ``a%b x``, ``x ==``, ``x >f -`` or ``x >&- y``."""
     calls = [one for line in lines for one in line.stages]
     return all(
-        NAMES.fullmatch(one.words[0]) and "==" not in one.words and not (one.redirects and "-" in one.words)
+        NAMES.fullmatch(one.words[0])
+        and "==" not in one.words
+        and not (one.redirects and "-" in one.words)
+        and all(redirect.target != "-" for redirect in one.redirects)
         for one in calls
     )
 

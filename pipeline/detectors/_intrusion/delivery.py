@@ -238,19 +238,21 @@ def _pipe_run(scene: Scene, feeder: Call) -> None:
             notes.add("pipe_run", 3.2, words=f"runs what {plain(host)} answers, unencrypted")
 
 
+_SENT: Final = re.compile(r"[CD]0[0-7]{3}")
+_IN_NO_FOLDER: Final = re.compile(r"/[a-z0-9]{8,20}")
 _PATH: Final = re.compile(r"[\w.+@%:~ -]*/(?:[\w.+@%:~ -]+/)*[\w.+@%:~-]+")
 
 
 def judge_program(scene: Scene, call: Call) -> None:
     """A program that no reader knows."""
     path = call.argv[0]
-    if re.fullmatch(r"[CD]0[0-7]{3}", call.name) and len(call.argv) == 3 and call.argv[1].isdecimal():
+    if _SENT.fullmatch(call.name) and len(call.argv) == 3 and call.argv[1].isdecimal():
         scene.notes.add("plant", 3.6, "T1105", "sends a program over scp's wire protocol")
     elif call.remote:
         return
     elif "/" not in path:
         appliance(scene, call)
-    elif re.fullmatch(r"/[a-z0-9]{8,20}", path):
+    elif _IN_NO_FOLDER.fullmatch(path):
         scene.notes.add("run", 1.4, words=f"runs {plain(path)}, which lies in no folder")
     elif _PATH.fullmatch(path) and (
         path.startswith(("./", "~/")) or scratch(path) or hidden(path) or base(path) in scene.fetched
