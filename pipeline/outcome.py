@@ -113,17 +113,20 @@ class Scribe:
         """Scores of the agents in some rows, each as of its newest event; arrays of as many rows as in risk.Wanted."""
         runs = {n: self.runs.name(n) for n in np.unique(run[:, 0]).tolist() if n >= 0}
         episodes = {n: self.episodes.name(n) for n in np.unique(run[:, 1]).tolist() if n >= 0}
+        loud = (terms != 0.0).any(axis=1)
+        spoken = iter(terms[loud].tolist())
         out = []
-        for agent, (score, logit), nats, loud, newest, times, (said, episode) in zip(
+        # Column by column: a list for each row would be most of the work.
+        for agent, score, logit, spoke, newest, times, said, episode in zip(
             self.agents.names(agents),
-            value.tolist(),
-            terms.tolist(),
-            (terms != 0.0).any(axis=1).tolist(),
-            last.tolist(),
-            ((last - 1) / 1e6).tolist(),
-            run.tolist(),
+            *value.T.tolist(),
+            loud.tolist(),
+            zip(*last.T.tolist(), strict=True),
+            zip(*((last.T - 1) / 1e6).tolist(), strict=True),
+            *run.T.tolist(),
             strict=True,
         ):
+            nats = next(spoken) if spoke else []
             record: dict[str, Any] = {
                 "agent": agent,
                 "ts": max(times),
@@ -131,8 +134,8 @@ class Scribe:
                 "level": REACHED[bisect(risk.LEVELS, score)],
                 "logit": logit,
                 "prior": self.prior,
-                "terms": self.spoken(nats) if loud else {},
-                "attack": self._techniques(nats) if loud else [],
+                "terms": self.spoken(nats) if spoke else {},
+                "attack": self._techniques(nats) if spoke else [],
                 "seen": {kind: ts for kind, ts, there in zip(KINDS, times, newest, strict=True) if there},
             }
             declared = runs[said] if said >= 0 else self.registry.run(agent)

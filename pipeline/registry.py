@@ -139,13 +139,23 @@ class Registry:
 
     def seat(self, agent: str, row: int) -> None:
         """Say that an agent has a state row from now on."""
-        if row >= len(self.declared):
-            room = max(row + 1, 2 * len(self.declared)) - len(self.declared)
-            self.declared = np.concatenate([self.declared, np.zeros(room, np.uint8)])
-            self.networks = np.concatenate([self.networks, np.zeros(room, np.int32)])
+        self._make_room(row + 1)
         entry = self.entries.get(agent)
         self.declared[row] = codes.DECLARATIONS.get(entry.declared_gpu or "", 0) if entry else 0
         self.networks[row] = self._set_of(entry) if entry else 0
+
+    def seat_all(self, rows: NDArray[np.int64]) -> None:
+        """Say that agents of which nothing is declared have state rows from now on."""
+        if len(rows):
+            self._make_room(int(rows.max()) + 1)
+            self.declared[rows] = 0
+            self.networks[rows] = 0
+
+    def _make_room(self, rows: int) -> None:
+        if rows > len(self.declared):
+            more = max(rows, 2 * len(self.declared)) - len(self.declared)
+            self.declared = np.concatenate([self.declared, np.zeros(more, np.uint8)])
+            self.networks = np.concatenate([self.networks, np.zeros(more, np.int32)])
 
     def run(self, agent: str) -> str | None:
         """The training run that is declared for an agent."""

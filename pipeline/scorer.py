@@ -206,11 +206,12 @@ class Scorer:
         for part in batch.parts:
             rows, new = self.agents.rows(part.common.agent) if part else (np.zeros(0, np.int64), np.zeros(0, np.int64))
             self.grow(self.agents.rows_used)
-            for row in new.tolist():
-                name = self.agents.name(row)
-                self.registry.seat(name, row)
-                if name in self.incidents:
-                    self.alerts[row]["incident"] = self.incidents.pop(name)
+            self.registry.seat_all(new)
+            if self.registry.entries or self.incidents:
+                for row, name in zip(new.tolist(), self.agents.names(new), strict=True):
+                    self.registry.seat(name, row)
+                    if name in self.incidents:
+                        self.alerts[row]["incident"] = self.incidents.pop(name)
             out.append(rows)
         return out
 
@@ -464,7 +465,7 @@ def grown(array: NDArray[Any], rows: int) -> NDArray[Any]:
     out: NDArray[Any] = np.zeros((rows, *array.shape[1:]), array.dtype)
     for begin in range(0, len(array), ROOM):
         part = array[begin : begin + ROOM]
-        if part.view(np.uint8).any():
+        if part.view(np.bool_).any():
             out[begin : begin + len(part)] = part
     return out
 
@@ -479,7 +480,7 @@ def empty(array: NDArray[Any], rows: NDArray[np.int64]) -> None:
     """
     for begin in range(0, len(rows), ROOM):
         some = rows[begin : begin + ROOM]
-        used = array[some].view(np.uint8).reshape(len(some), -1).any(axis=1)
+        used = array[some].view(np.bool_).reshape(len(some), -1).any(axis=1)
         array[some[used]] = np.zeros((), array.dtype)
 
 
