@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from pipeline.shell.calls import Call
+from pipeline.shell.options import listed
+from pipeline.shell.places import address
 from pipeline.shell.values import Field
 from pipeline.shell.wrappers import Wrapper, skip_options
 
@@ -137,9 +139,9 @@ def canonical(host: str) -> str | None:
     text = host.strip("[]")
     if not text or len(text) > 253:
         return None
-    address = _address(text)
-    if address is not None:
-        return address
+    found = _address(text)
+    if found is not None:
+        return found
     name = text.rstrip(".").lower()
     return name if _NAME.match(text) and not name.replace(".", "").isdigit() else None
 
@@ -147,12 +149,11 @@ def canonical(host: str) -> str | None:
 def _address(text: str) -> str | None:
     if text[0] not in "0123456789abcdefABCDEF:":
         return None
-    try:
-        address = ipaddress.ip_address(text.partition("%")[0])
-    except ValueError:
+    found = address(text.partition("%")[0])
+    if found is None:
         return _odd_address(text)
-    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-    return str(mapped or address)
+    mapped = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None
+    return str(mapped or found)
 
 
 def _odd_address(text: str) -> str | None:
@@ -240,16 +241,14 @@ def _plain(word: str) -> Iterator[Target]:
     if match and not match.group(1).lower().endswith(_FILE_ENDS):
         yield from _one(match.group(1), match.group(2))
     elif (word[:1].isdigit() and word.count(".") == 3) or word.count(":") > 1:
-        address = _strict(word)
-        if address is not None:
-            yield Target(address)
+        found = _strict(word)
+        if found is not None:
+            yield Target(found)
 
 
 def _strict(word: str) -> str | None:
-    try:
-        return str(ipaddress.ip_address(word.strip("[]")))
-    except ValueError:
-        return None
+    found = address(word.strip("[]"))
+    return None if found is None else str(found)
 
 
 # Tools whose operands are hosts.
@@ -261,7 +260,7 @@ def _split(words: Sequence[str], short: str, long: str = "") -> tuple[list[str],
     """Operands, and the values of options; options may stand anywhere."""
     operands: list[str] = []
     options: dict[str, list[str]] = {}
-    names = set(long.split())
+    names = listed(long)
     at = 0
     while at < len(words):
         word = words[at]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
-__all__ = ["Options", "names", "parse"]
+__all__ = ["Options", "listed", "names", "parse"]
 
 
 def names(text: str) -> frozenset[str]:
@@ -16,6 +17,12 @@ def names(text: str) -> frozenset[str]:
         ['curl', 'wget']
     """
     return frozenset(text.split())
+
+
+@lru_cache(128)
+def listed(text: str) -> frozenset[str]:
+    """`names` for the tables of this program, each of which is taken apart once."""
+    return names(text)
 
 
 class Options(NamedTuple):

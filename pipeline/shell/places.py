@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from pipeline.shell.options import names
 
-__all__ = ["Url", "bare_address", "base", "hidden", "inside", "own", "plain", "scratch", "system", "url"]
+__all__ = ["Url", "address", "bare_address", "base", "hidden", "inside", "own", "plain", "scratch", "system", "url"]
 
 _SCRATCH: Final = ("/tmp", "/var/tmp", "/dev/shm", "/var/run", "/run", "/mnt", "/var/lock", "/dev")
 _SYSTEM: Final = re.compile(r"/(?:usr/)?(?:local/)?(?:s?bin|lib(?:exec|64)?)(?:/|$)|/usr/\.|/lib/|/etc/init\.d/")
@@ -67,6 +67,21 @@ def url(word: str) -> Url | None:
     return Url(scheme.lower(), host.lower(), int(port) if port.isdecimal() and len(port) < 6 else 0, slash + path)
 
 
+def address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """`text` as an address in its usual spelling; None, at no cost, for most names.
+
+    Example:
+        >>> address("203.0.113.9"), address("example.org")
+        (IPv4Address('203.0.113.9'), None)
+    """
+    if ":" not in text and not text[:1].isdigit():
+        return None
+    try:
+        return ipaddress.ip_address(text)
+    except ValueError:
+        return None
+
+
 def bare_address(host: str) -> bool:
     """Whether `host` is an IP address written out, not a name (also in the odd spellings that wget takes).
 
@@ -78,11 +93,7 @@ def bare_address(host: str) -> bool:
         return False
     if re.fullmatch(r"\d{8,10}|0[xX][0-9a-fA-F]{8}", host):
         return True
-    try:
-        ipaddress.ip_address(host.strip("[]"))
-    except ValueError:
-        return False
-    return True
+    return address(host.strip("[]")) is not None
 
 
 def own(host: str) -> bool:
@@ -105,11 +116,8 @@ def inside(host: str) -> bool:
     """
     if own(host) or host.endswith((".internal", ".local", ".home.arpa")):
         return True
-    try:
-        address = ipaddress.ip_address(host.strip("[]"))
-    except ValueError:
-        return False
-    return any(address in network for network in _INSIDE if network.version == address.version)
+    found = address(host.strip("[]"))
+    return found is not None and any(found in network for network in _INSIDE if network.version == found.version)
 
 
 _INSIDE: Final = tuple(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from pipeline.shell.options import listed
 from pipeline.shell.values import Field
 
 __all__ = ["HOLDERS", "Inner", "Wrapper", "command_at", "inner_of", "skip_options"]
@@ -184,7 +185,7 @@ def skip_options(words: Sequence[Field], at: int, wrapper: Wrapper) -> int | Non
         >>> skip_options([Field("sudo"), Field("-u"), Field("root"), Field("id")], 1, WRAPPERS["sudo"])
         3
     """
-    long = wrapper.long.split()
+    long = listed(wrapper.long)
     while at < len(words):
         word = words[at].text
         if word == "--":

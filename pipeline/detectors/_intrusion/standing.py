@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
 from pipeline.shell.options import names
@@ -37,6 +38,20 @@ _EXOTIC: Final = re.compile(
 _PERL: Final = names("pl pm t cgi plx PL")
 
 
+_LONGEST: Final = 253
+"""Characters of the longest name of a host (RFC 1035, 2.3.4): what is longer is not remembered."""
+
+
+@lru_cache(1024)
+def _dubious(host: str) -> bool:
+    return _DUBIOUS.search(host) is not None
+
+
+@lru_cache(1024)
+def _upstream(host: str) -> bool:
+    return _UPSTREAM.search(host) is not None
+
+
 def dubious(host: str) -> bool:
     """Whether anybody could have put a file there without being known.
 
@@ -44,7 +59,7 @@ def dubious(host: str) -> bool:
         >>> dubious("files.example.tk"), dubious("transfer.sh"), dubious("example.org")
         (True, True, False)
     """
-    return _DUBIOUS.search(host) is not None
+    return _dubious(host) if len(host) <= _LONGEST else _DUBIOUS.search(host) is not None
 
 
 def upstream(host: str) -> bool:
@@ -54,7 +69,7 @@ def upstream(host: str) -> bool:
         >>> upstream("archive.apache.org"), upstream("example.org")
         (True, False)
     """
-    return _UPSTREAM.search(host) is not None
+    return _upstream(host) if len(host) <= _LONGEST else _UPSTREAM.search(host) is not None
 
 
 def built_for(name: str) -> bool:
