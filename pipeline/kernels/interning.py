@@ -85,6 +85,8 @@ def find_rows(
             if first[offset[i]] > 0:
                 continue
             first[offset[i]] = i + 1
+        if i + 2 * AHEAD < len(offset):
+            touch(data, offset[i + 2 * AHEAD])
         kept[i] = hash_inside(data, offset[i], n)
     row: int | np.int64 = np.int64(-1)
     last = -1

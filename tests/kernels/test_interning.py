@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.events.strings import pack
+from pipeline.events.strings import pack, take
 from pipeline.kernels.interning import Names
 from tests.naive import walk
 
@@ -23,6 +23,20 @@ def test_rows_are_those_of_a_dict(batches: list[list[str | None]]) -> None:
         assert new.tolist() == sorted(set(known.values()) - before)
     assert all(names.name(row) == name and names.row(name) == row for name, row in known.items())
     assert len(names) == len(known)
+
+
+@given(st.lists(NAMES, min_size=1, max_size=6), st.lists(st.integers(0, 5), min_size=8, max_size=200), st.booleans())
+def test_names_that_lie_at_one_place_are_those_of_a_dict(distinct: list[str | None], at: list[int], cut: bool) -> None:
+    column = take(pack(distinct), np.array(at) % len(distinct))
+    said = [distinct[i % len(distinct)] for i in at]
+    if cut:
+        # Names may begin at one place and be of different lengths.
+        column.length[::2] = np.minimum(column.length[::2], 1)
+        said = [name and name.encode()[:1].decode("latin-1") if i % 2 == 0 else name for i, name in enumerate(said)]
+    names, known = Names(), dict[str, int]()
+    if all(name is None or name.isascii() for name in said):
+        for _ in range(2):
+            assert names.rows(column)[0].tolist() == walk.rows(said, known)
 
 
 @given(st.lists(st.sampled_from("abcdefghijklmnopqrstuvwxyz"), min_size=1, max_size=200), st.data())
