@@ -21,6 +21,10 @@ MOST: Final = 9.0
 """Nats that one command may say: facts of one command are too alike for their sum to be believed further."""
 
 
+_REMEMBERED: Final = 1024
+"""Masks whose words are kept."""
+
+
 class Fact(NamedTuple):
     """One thing that a command can do."""
 
@@ -44,7 +48,7 @@ class Table:
         >>> table.bit["cpu"], table.bit["run"], table.nats[12], len(table.nats)
         (1, 4096, 1.0, 31)
         >>> table.listed(4097)
-        ['runs a file', 'looks at the processor']
+        ('runs a file', 'looks at the processor')
     """
 
     def __init__(self, looks: Sequence[Fact], acts: Sequence[Fact]) -> None:
@@ -56,15 +60,21 @@ class Table:
         self.bit: Mapping[str, int] = {fact.name: 1 << k for k, fact in places.items()}
         self.nats: tuple[float, ...] = tuple(_least(places[k]) if k in places else 0.0 for k in range(FACTS))
         """Of the weakest forms: what a command says beyond them goes with the command."""
+        self._listed: dict[int, tuple[str, ...]] = {}
         self._by_nats = sorted(self.facts.values(), key=lambda entry: -entry[1].nats)
 
     def bits(self, *names: str) -> int:
         """The bits of `names` together."""
         return sum(self.bit[name] for name in names)
 
-    def listed(self, mask: int) -> list[str]:
+    def listed(self, mask: int) -> tuple[str, ...]:
         """What the facts of `mask` say, the weightiest first."""
-        return [fact.says for bit, fact in self._by_nats if mask & bit]
+        said = self._listed.get(mask)
+        if said is None:
+            if len(self._listed) >= _REMEMBERED:
+                self._listed.clear()
+            said = self._listed[mask] = tuple([fact.says for bit, fact in self._by_nats if mask & bit])
+        return said
 
 
 def _least(fact: Fact) -> float:

@@ -224,7 +224,7 @@ def _authority(text: str, port: int | None = None) -> Iterator[Target]:
 
 
 def _port(text: str | None, default: int | None = None) -> int | None:
-    if text and text.isdigit() and 0 < int(text[:6]) < 65_536:
+    if text and text.isdecimal() and 0 < int(text[:6]) < 65_536:
         return int(text)
     return default
 
@@ -431,7 +431,7 @@ def _scanner(words: Sequence[str]) -> Iterator[Target]:
 def _many(word: str) -> Target | None:
     """An address, name, network or range as scanners take them."""
     host, slash, bits = word.partition("/")
-    if slash and bits.isdigit():
+    if slash and bits.isdecimal():
         try:
             network = ipaddress.ip_network(word, strict=False)
         except ValueError:
@@ -486,7 +486,7 @@ def _database(port: str) -> _Reader:
     def reader(words: Sequence[str]) -> Iterator[Target]:
         _, options = _split(words, "hpPUudWn", "--host --port --user --username --password --dbname")
         ports = [*options.get("--port", ()), *options.get("P", ()), *options.get("p", ())]
-        number = next((value for value in ports if value.isdigit()), port)
+        number = next((value for value in ports if value.isdecimal()), port)
         for host in [*options.get("h", ()), *options.get("--host", ())]:
             yield from _one(host, number)
 

@@ -185,10 +185,10 @@ class Words:
                     yield Piece(" ", BREAK)
                 yield Piece(argument, kind, written=False, via=("variable",))
             return
-        if name in self.scope.arrays and not name.isdigit():
+        if name in self.scope.arrays and not name.isdecimal():
             yield Piece(self.scope.arrays[name][0] if self.scope.arrays[name] else "", kind, True, ("variable",))
             return
-        value = self.positional(name) if name.isdigit() and name != "0" else self.scope.get(name)
+        value = self.positional(name) if name.isdecimal() and name != "0" else self.scope.get(name)
         if value is None:
             yield Piece(written, kind, False, written=False, program=written)
         else:
@@ -225,7 +225,7 @@ class Words:
             yield from self.variable(parameter.name, written, kind)
             return
         name = parameter.name
-        value = self.positional(name) if name.isdigit() and name != "0" else self.scope.get(name)
+        value = self.positional(name) if name.isdecimal() and name != "0" else self.scope.get(name)
         if parameter.flag == "!" and value is not None:
             value = self.scope.get(value.text)
         result = parameters.apply(parameter, value, operand, self.scope) if self.budget.expand(len(operand)) else None

