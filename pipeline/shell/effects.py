@@ -39,7 +39,7 @@ def apply(name: str, words: list[Field], stdin: Text | None, out: Text | None, s
     elif name == "set" and "--" in texts:
         scope.positional = tuple(texts[texts.index("--") + 1 :])
     elif name == "shift" and scope.positional is not None:
-        size = int(texts[1]) if len(texts) > 1 and texts[1].isdecimal() else 1
+        size = int(texts[1][:9]) if len(texts) > 1 and texts[1].isdecimal() else 1
         scope.positional = scope.positional[min(size, len(scope.positional)) :]
     elif name == "read":
         _read(texts, stdin, scope)

@@ -20,6 +20,8 @@ from pipeline.shell.wrappers import Wrapper, skip_options
 __all__ = ["Target", "canonical", "named"]
 
 _MOST = 64
+_FIGURES = 20
+"""Figures from which a number is none: Python refuses to read more than 4300."""
 _TEXT = frozenset(
     ["echo", "printf", "grep", "egrep", "fgrep", "zgrep", "rg", "ag", "sed", "awk", "man", "export", "cat", "ls"]
 )
@@ -224,7 +226,7 @@ def _authority(text: str, port: int | None = None) -> Iterator[Target]:
 
 
 def _port(text: str | None, default: int | None = None) -> int | None:
-    if text and text.isdecimal() and 0 < int(text[:6]) < 65_536:
+    if text and text.isdecimal() and len(text) < _FIGURES and 0 < int(text[:6]) < 65_536:
         return int(text)
     return default
 
@@ -431,7 +433,7 @@ def _scanner(words: Sequence[str]) -> Iterator[Target]:
 def _many(word: str) -> Target | None:
     """An address, name, network or range as scanners take them."""
     host, slash, bits = word.partition("/")
-    if slash and bits.isdecimal():
+    if slash and bits.isdecimal() and len(bits) < _FIGURES:
         try:
             network = ipaddress.ip_network(word, strict=False)
         except ValueError:

@@ -68,7 +68,7 @@ def redirect(
     op = source.operators.get(mark.start_byte, mark.type)
     closes = op in (">&-", "<&-")
     op = op[:2] if closes else op
-    fd = int(descriptor) if descriptor and descriptor.isdecimal() else None
+    fd = int(descriptor) if descriptor and descriptor.isdecimal() and len(descriptor) < 20 else None
     if node.type == "heredoc_redirect":
         heredoc(walk, node, source, scope, context, found)
         return

