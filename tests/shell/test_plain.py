@@ -174,6 +174,6 @@ def test_takes_what_most_commands_are() -> None:
 
 def test_leaves_to_the_parser_what_expands() -> None:
     for command in ("a $x", "a `b`", "a {b,c}", "if a; then b; fi", "A=1 b", "a <<E\nE", "a {b", "a [b",
-                    r"\ls", "a |& b", "(a)", "[ a ]",
+                    r"\ls", "a b\\\tc", "a |& b", "(a)", "[ a ]",
                     "a | ", "a #b", "export A=1", r"a == b\;", "a 'b", "a; ; b"):  # fmt: skip
         assert plain.split(command) is None, command
