@@ -101,7 +101,7 @@ def stock(bootstrap: str, prefix: str, count: int, pack: int) -> None:
     import orjson
 
     app = faust.App(
-        f"stock-{prefix}",
+        f"stock-{prefix}{os.getpid()}",
         broker=f"kafka://{bootstrap}",
         value_serializer="raw",
         topic_allow_declare=False,
@@ -150,5 +150,5 @@ def worker(bootstrap: str, prefix: str, count: int, pack: int) -> None:
                 tell(state["began"], state["seen"] - state["first"])
 
     loaded = config.load()
-    settings = Settings(bootstrap_servers=bootstrap, prefix=prefix, group=f"w{prefix}")
+    settings = Settings(bootstrap_servers=bootstrap, prefix=prefix, group=f"w{prefix}", checkpoint_s=600)
     asyncio.run(Worker(settings, msgspec.structs.replace(loaded, live=settings), Watching()).run())
