@@ -166,9 +166,9 @@ class Scorer:
 
     def _finals(self, rows: NDArray[np.int64]) -> list[dict[str, Any]]:
         """Final records of some agents."""
-        value, terms = np.zeros((len(rows), 2)), np.zeros((len(rows), len(self.seats) + 2))
-        weigh_each(self.risks, self.suspicions, rows, self.panel, self.many, self.hushed, value[:, 1], terms)
-        value[:, 0] = 100.0 / (1.0 + np.exp(-value[:, 1]))
+        logit, terms = np.zeros(len(rows)), np.zeros((len(rows), len(self.seats) + 2))
+        weigh_each(self.risks, self.suspicions, rows, self.panel, self.many, self.hushed, logit, terms)
+        value = np.stack([100.0 / (1.0 + np.exp(-logit)), logit], axis=1)
         state, best = self.risks[rows], self.suspicions["peak_terms"][rows]
         lineage = np.stack([state["run"], state["episode"]], axis=1).astype(np.int64) - 1
         out = self.scribe.scores(rows, value, terms, state["last"], lineage)

@@ -22,6 +22,7 @@ from pipeline.events.codes import COMMAND, FLOW, GPU, KINDS
 from pipeline.events.columns import Command
 from pipeline.events.strings import pack
 from pipeline.kernels.compiled import FOLDER
+from pipeline.kernels.hashing import hash_text
 from pipeline.scorer import Scorer
 
 DONE = "complete"
@@ -74,6 +75,7 @@ def detectors(kind: int) -> None:
     none = np.zeros(0, np.int64)
     rows = [np.zeros(1, np.int64) if k == kind else none for k in range(len(KINDS))]
     scorer.strengths(batch, rows, none, [[Stretch(0, 1, [])]] * len(KINDS))
+    hash_text("warm")
 
 
 def one_row(kind: int) -> Part:
