@@ -146,5 +146,9 @@ def widen(ranges: dict[int, tuple[NDArray[np.uint8], int, int]], column: Strings
 
 
 def address_of(data: NDArray[np.uint8]) -> int:
-    """Where a buffer lies in memory: equal for columns that share it."""
-    return int(data.__array_interface__["data"][0])
+    """Where a buffer lies in memory: equal for columns that share it.
+
+    Not by `__array_interface__`: its names are interned and dropped at each call, until the interpreter makes its table
+    of names anew, which takes 2 MB for a moment.
+    """
+    return int(data.ctypes.data)
