@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -21,6 +22,12 @@ AGENTS = 400
 PORTION = 200_000
 """Events that are made at once."""
 START = 1_767_225_600.0
+
+
+def environment(**more: str) -> dict[str, str]:
+    """The environment of a process that imports this package and its benchmarks."""
+    root = str(Path(__file__).resolve().parent.parent)
+    return {**os.environ, **more, "PYTHONPATH": os.pathsep.join([root, os.environ.get("PYTHONPATH", "")])}
 
 
 @contextmanager

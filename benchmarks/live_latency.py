@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import re
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import orjson
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from benchmarks import Row
-from benchmarks._kafka import PARTITIONS, broker, flows, packed
+from benchmarks._kafka import PARTITIONS, broker, environment, flows, packed
 from pipeline.kafka_settings import Settings
 from pipeline.live import topics
 
@@ -28,7 +26,6 @@ AGENTS = 400
 MINER = (
     "xmrig -o stratum+tcp://pool.example:3333 -u 44AFFq5kSiGBoZ4NMDwYtN18obc8AemS33DBLWs3H7otXft3XjrpDtQGv7SqSsaBYBb"
 )
-ROOT = Path(__file__).resolve().parent.parent
 SESSION_S = 6.0
 TIME = b"@time@"
 """Stands in a message for the moment at which it is sent."""
@@ -58,11 +55,9 @@ def serve(settings: Settings) -> subprocess.Popen[bytes]:
     said = {
         name: str(getattr(settings, name)) for name in ("bootstrap_servers", "prefix", "group", "session_timeout_s")
     }
-    environment = {f"AGENTRISK_LIVE__{name.upper()}": value for name, value in said.items()}
-    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
     return subprocess.Popen(
         [sys.executable, "-m", "pipeline.cli", "serve"],
-        env={**os.environ, **environment, "PYTHONPATH": path},
+        env=environment(**{f"AGENTRISK_LIVE__{name.upper()}": value for name, value in said.items()}),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )

@@ -8,14 +8,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from statistics import median
 from typing import Any
 
 import msgspec
 
 from benchmarks import Row
-from benchmarks._kafka import PARTITIONS, broker, fill_with_flows
+from benchmarks._kafka import PARTITIONS, broker, environment, fill_with_flows
 from pipeline import config
 from pipeline.kafka_settings import Settings
 from pipeline.live import topics
@@ -56,12 +55,11 @@ def rate(who: str, settings: Settings, count: int, pack: int) -> float:
     """Events a second from the first chunk to the last, measured in the process that reads."""
     arguments = (settings.bootstrap_servers, settings.prefix, count, pack)
     code = f"from benchmarks import live_rate; live_rate.{who}(*{arguments!r})"
-    path = os.pathsep.join([str(Path(__file__).resolve().parent.parent), os.environ.get("PYTHONPATH", "")])
     done = subprocess.run(
         [sys.executable, "-c", code],
         capture_output=True,
         text=True,
-        env={**os.environ, "PYTHONPATH": path},
+        env=environment(),
         timeout=900,
         check=False,
     )

@@ -16,7 +16,7 @@ import msgspec
 from faust.types import TP
 
 from benchmarks import Row
-from benchmarks._kafka import PARTITIONS, broker, fill_with_flows
+from benchmarks._kafka import PARTITIONS, broker, environment, fill_with_flows
 from pipeline import config
 from pipeline.kafka_settings import Settings
 from pipeline.live import topics
@@ -26,7 +26,6 @@ from pipeline.live.worker import Worker
 QUESTION = "How many times as much do two workers score as one, each on a core of its own beside the broker?"
 
 PACK = 100
-ROOT = Path(__file__).resolve().parent.parent
 
 
 def measure(quick: bool) -> Iterator[Row]:
@@ -48,7 +47,6 @@ def measure(quick: bool) -> Iterator[Row]:
 
 def rate(bootstrap: str, many: int, word: Path, cores: Sequence[int]) -> tuple[float, float]:
     """Events a second of so many workers together, and CPU seconds a second."""
-    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
     workers = []
     for n in range(many):
         core = cores[n % len(cores)]
@@ -59,7 +57,7 @@ def rate(bootstrap: str, many: int, word: Path, cores: Sequence[int]) -> tuple[f
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
                 text=True,
-                env={**os.environ, "PYTHONPATH": path},
+                env=environment(),
             )
         )
     try:

@@ -86,6 +86,11 @@ def lay_flat(data: bytes) -> bytes:
     return out.tobytes()
 
 
+def is_document(data: bytes) -> bool:
+    """Whether a text does not keep to one object a line: an array, or one object over several lines."""
+    return data.lstrip()[:1] == b"[" or one_object(data)
+
+
 def one_object(data: bytes) -> bool:
     """Whether the text is one object over several lines.
 

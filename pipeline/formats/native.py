@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pipeline.errors import RejectedError
 from pipeline.events.together import interleave, positions_of
 from pipeline.formats import KEPT_BYTES, LINE_BYTES, ROOM, Decoded, Rejected, _fields, too_long
-from pipeline.formats._documents import lay_flat, one_object
+from pipeline.formats._documents import is_document, lay_flat
 from pipeline.formats._fast import read_lines
 from pipeline.formats._plain import read_plain
 from pipeline.formats._rows import Rows
@@ -42,7 +42,7 @@ def decode(data: bytes | memoryview, source: int, position: int) -> Decoded:
     (1, [{'agent': 'lab/b'}])
     """
     message = bytes(data)
-    if message.lstrip()[:1] == b"[" or one_object(message):
+    if is_document(message):
         message = lay_flat(message)
     buffer = np.empty(len(message) + ROOM, np.uint8)
     buffer[: len(message)] = np.frombuffer(message, np.uint8)

@@ -88,5 +88,4 @@ def belong(
     """Clear out[i] where the i-th key belongs on another partition."""
     for i in range(len(out)):
         if out[i]:
-            key = data[offset[i] : offset[i] + length[i]]
-            out[i] = (murmur2(key) & 0x7FFFFFFF) % partitions == partition
+            out[i] = partition_of(data[offset[i] : offset[i] + length[i]], partitions) == partition

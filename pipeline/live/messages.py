@@ -20,7 +20,7 @@ from pipeline.events.batch import Batch, of_kind, select_part
 from pipeline.events.codes import KINDS
 from pipeline.events.strings import Strings, raw
 from pipeline.formats import KEPT_BYTES, native
-from pipeline.formats._documents import lay_flat, one_object
+from pipeline.formats._documents import is_document, lay_flat
 from pipeline.kernels.compiled import kernel
 from pipeline.kernels.interning import same_bytes
 from pipeline.kernels.wide import first_bit, line_ends32
@@ -146,7 +146,7 @@ def lines_of(values: Strings) -> tuple[Strings, NDArray[np.int64] | None]:
         values = values._replace(data=values.data.copy())
     for i in np.flatnonzero(odd).tolist():
         value = raw(values, i) or b""
-        if value.lstrip()[:1] == b"[" or one_object(value):
+        if is_document(value):
             flat = lay_flat(value)
             begin = int(values.offset[i])
             values.data[begin : begin + len(flat)] = np.frombuffer(flat, np.uint8)

@@ -22,7 +22,7 @@ from aiokafka.record.util import calc_crc32c
 from numpy.typing import NDArray
 
 from pipeline.errors import AgentRiskError
-from pipeline.events.strings import Strings, raw, take
+from pipeline.events.strings import Strings, pack, raw, take
 from pipeline.formats import ROOM
 from pipeline.kernels.checksum import QUICK, crc32c
 from pipeline.kernels.compiled import inlined, kernel
@@ -338,26 +338,20 @@ def columns(records: Sequence[Any]) -> Records:
     """
     offset = np.array([record.offset for record in records], np.int64)
     time = np.array([record.timestamp or 0 for record in records], np.int64)
-    text, value = side_by_side([record.value for record in records], b"\n")
-    keys, key = side_by_side([record.key for record in records], b"")
-    buffer = np.frombuffer(bytearray(text + bytes(ROOM)), np.uint8)
-    return Records(offset, time, key(np.frombuffer(keys, np.uint8)), value(buffer), len(text))
+    return Records(offset, time, pack(record.key for record in records), *side_by_side([r.value for r in records]))
 
 
 def only(records: Records, rows: NDArray[np.int64]) -> Records:
     """Some of the records."""
-    text, value = side_by_side([raw(records.value, row) for row in rows.tolist()], b"\n")
-    buffer = np.frombuffer(bytearray(text + bytes(ROOM)), np.uint8)
-    return Records(records.offset[rows], records.time[rows], take(records.key, rows), value(buffer), len(text))
+    values = [raw(records.value, row) for row in rows.tolist()]
+    return Records(records.offset[rows], records.time[rows], take(records.key, rows), *side_by_side(values))
 
 
-def side_by_side(parts: Sequence[bytes | None], behind: bytes) -> tuple[bytes, Any]:
-    """Parts in one text, something behind each, and what makes a column of the text."""
-    length = np.array([-1 if part is None else len(part) for part in parts], np.int32)
-    offset = np.zeros(len(parts), np.int64)
-    np.cumsum(np.maximum(length[:-1], 0) + len(behind), out=offset[1:])
-    text = b"".join([(part or b"") + behind for part in parts])
-    return text, lambda data: Strings(data, offset, length)
+def side_by_side(values: Sequence[bytes | None]) -> tuple[Strings, int]:
+    """Values as Records holds them, and the bytes of them and their line ends."""
+    laid = pack([*((value or b"") + b"\n" for value in values), bytes(ROOM)])
+    length = np.array([-1 if value is None else len(value) for value in values], np.int32)
+    return Strings(laid.data, laid.offset[:-1], length), int(laid.offset[-1])
 
 
 def warm() -> None:

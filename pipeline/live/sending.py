@@ -27,10 +27,9 @@ from pipeline.formats import native
 from pipeline.kafka_settings import Settings
 from pipeline.live import security, topics
 from pipeline.reading import inputs
-from pipeline.reading.blocks import Block, blocks
+from pipeline.reading.blocks import Block
 from pipeline.reading.merge import Stream, merge
-from pipeline.reading.reader import LaidFlat, Reader, Shares, Source, told_by_head
-from pipeline.reading.unpacking import PACKINGS
+from pipeline.reading.reader import Reader, Shares, Source
 
 WAITING: Final = 20_000
 """Events on their way at once."""
@@ -147,13 +146,8 @@ class Lines(Reader):
         if self.source.format is not native:
             yield from super()._lines(file)
             return
-        packing, document = self.source.packing, self.source.document
-        if self.source.size is None:
-            packing, document = told_by_head(file.peek(1))
-        self.stream = PACKINGS[packing](file)
         position = 1
-        stream = LaidFlat(self.stream) if document else self.stream
-        for piece in blocks(stream, self.shares.block_bytes):
+        for piece in self._pieces(file):
             if not isinstance(piece, Block):
                 decoded = self._refused(position, "expected a line that can be read", b"", 1)
             else:

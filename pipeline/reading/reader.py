@@ -17,7 +17,7 @@ import numpy as np
 from pipeline.formats import Decoded, Rejected, too_long
 from pipeline.formats._documents import flatten, fresh
 from pipeline.formats._rows import Rows
-from pipeline.reading.blocks import Block, LongLine, blocks
+from pipeline.reading.blocks import Block, Break, LongLine, blocks
 from pipeline.reading.unpacking import MAGIC, PACKINGS, Stream
 
 
@@ -151,14 +151,17 @@ class Reader:
             return BufferedReader(BytesIO(self.source.path.read_bytes()))
         return open(self.source.path, "rb")
 
-    def _lines(self, file: BufferedReader) -> Iterator[Decoded]:
+    def _pieces(self, file: BufferedReader) -> Iterator[Block | LongLine | Break]:
+        """The source's lines in blocks, unpacked, and laid flat where they are a document."""
         packing, document = self.source.packing, self.source.document
         if self.source.size is None:
             packing, document = told_by_head(file.peek(1))
         self.stream = PACKINGS[packing](file)
+        return blocks(LaidFlat(self.stream) if document else self.stream, self.shares.block_bytes)
+
+    def _lines(self, file: BufferedReader) -> Iterator[Decoded]:
         position = 1
-        stream = LaidFlat(self.stream) if document else self.stream
-        for piece in blocks(stream, self.shares.block_bytes):
+        for piece in self._pieces(file):
             if isinstance(piece, Block):
                 decoded = self.source.format.decode_lines(piece.data, piece.size, self.source.index, position)
             elif isinstance(piece, LongLine):
