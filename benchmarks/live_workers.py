@@ -33,7 +33,7 @@ def measure(quick: bool) -> Iterator[Row]:
     with broker() as bootstrap, tempfile.TemporaryDirectory() as folder:
         settings = Settings(bootstrap_servers=bootstrap, prefix="w.")
         topics.create(settings, PARTITIONS, 1)
-        fill_with_flows(settings, 200_000 if quick else 3_200_000, PACK)
+        fill_with_flows(settings, 800_000 if quick else 3_200_000, PACK)
         cores = sorted(os.sched_getaffinity(0))
         rates, busy = {}, {}
         for many in (1, 2):
